@@ -1,0 +1,5 @@
+// Precompiled once for every file of the engine; nothing outside the engine's .cpp files includes LibTorch.
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>

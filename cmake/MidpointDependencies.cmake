@@ -1,0 +1,43 @@
+# Third-party libraries: from Debian, and LibTorch and Arrow C++ from the wheels that scripts/bootstrap unpacks.
+include_guard()
+include(FindPkgConfig)
+
+find_package(nlohmann_json REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+find_package(SQLiteCpp REQUIRED)
+if(MIDPOINT_TESTS)
+    find_package(GTest REQUIRED)
+    find_package(benchmark REQUIRED)
+endif()
+
+file(GLOB midpoint_site_packages "${CMAKE_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages")
+set(MIDPOINT_SITE_PACKAGES "${midpoint_site_packages}" CACHE PATH "Folder with the unpacked torch and pyarrow wheels")
+
+# Arrow C++ and Parquet (prompt sets)
+file(GLOB midpoint_arrow_library "${MIDPOINT_SITE_PACKAGES}/pyarrow/libarrow.so.*")
+file(GLOB midpoint_parquet_library "${MIDPOINT_SITE_PACKAGES}/pyarrow/libparquet.so.*")
+if(NOT midpoint_arrow_library OR NOT midpoint_parquet_library)
+    message(FATAL_ERROR "Arrow C++ was not found in '${MIDPOINT_SITE_PACKAGES}/pyarrow': run scripts/bootstrap")
+endif()
+add_library(midpoint_arrow INTERFACE)
+target_include_directories(midpoint_arrow SYSTEM INTERFACE "${MIDPOINT_SITE_PACKAGES}/pyarrow/include")
+target_link_libraries(midpoint_arrow INTERFACE ${midpoint_parquet_library} ${midpoint_arrow_library})
+
+# LibTorch: the two CPU libraries only. Torch's own CMake package demands a CUDA toolkit, so it is not used.
+if(MIDPOINT_ENGINE)
+    set(torch_root "${MIDPOINT_SITE_PACKAGES}/torch")
+    if(NOT EXISTS "${torch_root}/lib/libtorch_cpu.so")
+        message(FATAL_ERROR "LibTorch was not found in '${torch_root}': run scripts/bootstrap")
+    endif()
+    add_library(midpoint_torch INTERFACE)
+    target_include_directories(midpoint_torch SYSTEM INTERFACE "${torch_root}/include" "${torch_root}/include/torch/csrc/api/include")
+    target_link_libraries(midpoint_torch INTERFACE "${torch_root}/lib/libtorch_cpu.so" "${torch_root}/lib/libc10.so" Threads::Threads)
+    # ATen's vectorised headers are used with the baseline instruction set; ours are dispatched at run time.
+    target_compile_definitions(midpoint_torch INTERFACE USE_C10D_GLOO)
+endif()

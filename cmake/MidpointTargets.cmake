@@ -1,0 +1,77 @@
+# Compiler settings and the few functions every CMakeLists.txt of the tree uses:
+#
+#   midpoint_library(name SOURCES ... LINKS ...)      a static library of one folder, without LibTorch
+#   midpoint_engine_library(name SOURCES ... LINKS ...) an object library that becomes part of libmidpoint_engine, with LibTorch
+#   midpoint_test(name SOURCES ... LINKS ... [LABELS ...] [TIMEOUT s])  one GoogleTest program; ENGINE links libmidpoint_engine
+include_guard()
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+
+# -fPIC everywhere (and not -fPIE for programs), so that the precompiled LibTorch header serves libraries and tests alike.
+add_compile_options(-fPIC -Wall -Wextra -Wshadow)
+if(MIDPOINT_WERROR)
+    add_compile_options(-Werror)
+endif()
+if(MIDPOINT_SANITIZE)
+    add_compile_options(-fsanitize=${MIDPOINT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize=vptr)
+    add_link_options(-fsanitize=${MIDPOINT_SANITIZE})
+endif()
+include_directories("${CMAKE_SOURCE_DIR}")
+
+find_program(MIDPOINT_CCACHE ccache)
+if(MIDPOINT_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_NOHASHDIR=1 ${MIDPOINT_CCACHE})
+    add_compile_options(-fpch-preprocess)
+endif()
+
+find_package(Threads REQUIRED)
+include(MidpointDependencies)
+
+# Warnings about narrowing only in our own torch-free code: LibTorch's inline functions cannot be held to them.
+function(midpoint_library name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_compile_options(${name} PRIVATE -Wconversion)
+    target_link_libraries(${name} PUBLIC ${ARG_LINKS})
+    set_property(GLOBAL APPEND PROPERTY MIDPOINT_BACKEND_LIBRARIES ${name})
+endfunction()
+
+function(midpoint_engine_library name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+    add_library(${name} OBJECT ${ARG_SOURCES})
+    target_link_libraries(${name} PUBLIC midpoint_torch ${ARG_LINKS})
+    target_precompile_headers(${name} REUSE_FROM midpoint_torch_pch)
+    set_property(GLOBAL APPEND PROPERTY MIDPOINT_ENGINE_LIBRARIES ${name})
+endfunction()
+
+function(midpoint_test name)
+    cmake_parse_arguments(ARG "ENGINE" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+    add_executable(${name} ${ARG_SOURCES})
+    target_link_libraries(${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gmock)
+    if(ARG_ENGINE)
+        target_link_libraries(${name} PRIVATE midpoint_engine)
+        target_precompile_headers(${name} REUSE_FROM midpoint_torch_pch)
+    endif()
+    target_link_libraries(${name} PRIVATE midpoint_test_main)
+    if(NOT ARG_LABELS)
+        set(ARG_LABELS fast)
+    endif()
+    if(NOT ARG_TIMEOUT)
+        set(ARG_TIMEOUT 300)
+    endif()
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
+        ENVIRONMENT "MIDPOINT_BINARY=${CMAKE_BINARY_DIR}/bin/midpoint;MIDPOINT_SOURCE=${CMAKE_SOURCE_DIR}")
+endfunction()
