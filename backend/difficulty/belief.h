@@ -1,0 +1,43 @@
+// A belief says, for all prompts of the pool at any step, how often the present policy solves each one, and how sure that is.
+// It learns from the ledger. Predictor, posterior, importance-corrected and oracle beliefs are compared through this interface.
+#pragma once
+
+#include "backend/difficulty/ledger.h"
+#include "backend/difficulty/prompt_pool.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace midpoint::difficulty {
+
+// What the belief would have said about a measured prompt had it not seen that prompt's own label: the honest pairs for
+// measuring and calibrating a belief that uses its labels for its predictions.
+struct ReferencePrediction {
+    std::int64_t index = 0; // in the pool
+    double predicted = 0.0; // success rate
+    std::int64_t successes = 0;
+    std::int64_t attempts = 0;
+};
+
+// By position in the pool.
+struct Estimates {
+    std::vector<double> mean;      // expected success rate
+    std::vector<double> deviation; // standard deviation of the belief about it (not of a sample)
+    std::vector<double> signal;    // expected p (1 - p); at most 1/4
+    std::vector<ReferencePrediction> references; // empty if the belief has none
+};
+
+class Belief {
+public:
+    virtual ~Belief() = default;
+    virtual const char* name() const = 0;
+    // Takes in the entries of the ledger that it has not seen yet. `step` is the training step about to be decided.
+    virtual void learn(const Ledger& ledger, std::int64_t step) = 0;
+    virtual Estimates estimate(std::int64_t step) const = 0;
+    // All that learning has left behind; restored, the belief continues bit for bit.
+    virtual std::string saveState() const = 0;
+    virtual void restoreState(std::string_view bytes) = 0; // throws Error{Checkpoint}
+};
+
+} // namespace midpoint::difficulty
