@@ -1,0 +1,62 @@
+// heartbeat/<host>.<rank>: a small file that each rank rewrites every few seconds from a thread of its own, so that it stays fresh
+// inside long phases and collectives. It says the step and phase, and at the end the outcome.
+#pragma once
+
+#include "backend/core/clock.h"
+#include "backend/launch/exit_record.h"
+#include "backend/launch/run_folder.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace midpoint::launch {
+
+struct Heartbeat {
+    std::string host;
+    std::int64_t rank = 0;
+    std::int64_t pid = 0;
+    std::int64_t wallMs = 0;        // of this beat
+    std::int64_t step = 0;          // the step being worked on
+    std::int64_t lastStep = -1;     // the last completed step
+    std::string phase;              // "starting", "generate", "update", "paused", ...
+    std::int64_t phaseSinceMs = 0;
+    std::optional<Outcome> outcome; // set by finish()
+    std::string reason;
+};
+
+// Phase words that decide the state shown; all other words mean running.
+inline constexpr std::string_view kPhaseStarting = "starting";
+inline constexpr std::string_view kPhasePaused = "paused";
+
+struct HeartbeatOptions {
+    double intervalSeconds = 2.0;
+    const Clock* clock = nullptr;
+};
+
+// Used by a rank. Thread-safe. Trouble with writing a beat never disturbs training.
+class HeartbeatWriter {
+public:
+    HeartbeatWriter(const RunFolder& folder, std::int64_t rank, HeartbeatOptions options = {});
+    ~HeartbeatWriter(); // stops the thread; the file stays
+    HeartbeatWriter(const HeartbeatWriter&) = delete;
+    HeartbeatWriter& operator=(const HeartbeatWriter&) = delete;
+
+    void setPhase(std::int64_t step, std::string_view phase); // cheap: written at the next beat
+    void setLastStep(std::int64_t step);                      // a step is committed
+    // The last beat, written at once: how this rank ends and why. The supervisor puts it into the exit record.
+    void finish(Outcome outcome, std::string_view reason);
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> m_impl;
+};
+
+// All readable heartbeats of a run, by rank.
+std::vector<Heartbeat> readHeartbeats(const RunFolder& folder);
+void removeHeartbeats(const RunFolder& folder);
+
+} // namespace midpoint::launch
