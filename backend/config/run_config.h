@@ -80,6 +80,7 @@ struct ReplaySection {
 struct RewardSection {
     std::string kind = "math";             // math | exact | numeric | choice | regex | external
     std::string pattern;                   // regex, or the marker before the answer for kind "exact" ("#" in the demo)
+    std::vector<std::string> extraction = { "boxed", "hashes", "answer-phrase", "dollars", "last-number" }; // steps, any subset
     double tolerance = 1e-6;               // numeric
     std::vector<std::string> externalCommand;
     double deadlineSeconds = 10.0;

@@ -24,6 +24,7 @@ struct Grade {
     std::string extracted;   // the answer as it stands in the response
     std::string normalForm;  // as the grader read it
     std::string rule;        // how it was found and what decided, e.g. "boxed; exact number"
+    bool isWellFormed = false; // stated in the expected form (box, marker), for format terms
 };
 
 class Grader {

@@ -1,0 +1,74 @@
+#include "backend/core/error.h"
+#include "backend/reward/extraction.h"
+
+#include <gtest/gtest.h>
+
+namespace midpoint::reward {
+namespace {
+
+struct Case {
+    std::string_view response;
+    std::string_view text;
+    ExtractionStep step;
+};
+
+class ExtractAnswer : public testing::TestWithParam<Case> { };
+
+TEST_P(ExtractAnswer, Response_GivesTextAndStep)
+{
+    const auto found = extractAnswer(GetParam().response);
+    ASSERT_TRUE(found.has_value()) << GetParam().response;
+    EXPECT_EQ(found->text, GetParam().text) << GetParam().response;
+    EXPECT_EQ(found->step, GetParam().step) << GetParam().response;
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, ExtractAnswer,
+    testing::Values(Case { "first \\boxed{1} then \\boxed{\\frac{1}{2}}.", "\\frac{1}{2}", ExtractionStep::Boxed },
+        Case { "\\boxed{3} and \\boxed{4", "3", ExtractionStep::Boxed },
+        Case { "\\boxed{3} and \\boxed{}", "3", ExtractionStep::Boxed },
+        Case { "\\fbox{ 3 }", "3", ExtractionStep::Boxed }, Case { "$\\boxed 7$ done", "7", ExtractionStep::Boxed },
+        Case { "\\boxed{\\{1, 2\\}}", "\\{1, 2\\}", ExtractionStep::Boxed },
+        Case { "#### 5 #### 1,234\nmore", "1,234", ExtractionStep::Hashes },
+        Case { "so \\boxed{8} #### 9", "8", ExtractionStep::Boxed },
+        Case { "The answer is 3.5. It was easy: 7 steps.", "3.5", ExtractionStep::AnswerPhrase },
+        Case { "**Final Answer:** $x = 4$ metres", "x = 4", ExtractionStep::AnswerPhrase },
+        Case { "The final answer is: (1, 2)\n", "(1, 2)", ExtractionStep::AnswerPhrase },
+        Case { "we get $a$ and $\\frac{3}{4}$ there", "\\frac{3}{4}", ExtractionStep::Dollars },
+        Case { "we get \\(a\\) and \\[ b + 1 \\]", "b + 1", ExtractionStep::Dollars },
+        Case { "They cost 1,250.50 dollars.", "1,250.50", ExtractionStep::LastNumber },
+        Case { "It is -7 then", "-7", ExtractionStep::LastNumber }, Case { "It is 3/4.", "3/4", ExtractionStep::LastNumber },
+        Case { "It is 30% more", "30%", ExtractionStep::LastNumber },
+        Case { "from 3-4 to .5", ".5", ExtractionStep::LastNumber }));
+
+TEST(ExtractAnswer, NothingThere_NoAnswer)
+{
+    EXPECT_FALSE(extractAnswer("").has_value());
+    EXPECT_FALSE(extractAnswer("I do not know").has_value());
+    EXPECT_FALSE(extractAnswer("\\boxed{").has_value());
+}
+
+TEST(ExtractAnswer, StepsSwitchedOff_AreNotUsed)
+{
+    const std::vector<std::string> names = { "boxed", "hashes" };
+    EXPECT_FALSE(extractAnswer("The answer is $3$", extractionOptions(names)).has_value());
+    EXPECT_TRUE(extractAnswer("\\boxed{3}", extractionOptions(names)).has_value());
+    const std::vector<std::string> wrong = { "box" };
+    EXPECT_THROW(extractionOptions(wrong), Error);
+}
+
+TEST(ExtractAnswer, Truncated_OnlyStatedAnswers)
+{
+    EXPECT_FALSE(extractAnswer("so 3 + 4 = 7 and", ExtractionOptions().forTruncated()).has_value());
+    EXPECT_TRUE(extractAnswer("\\boxed{7} and", ExtractionOptions().forTruncated()).has_value());
+}
+
+TEST(ExtractAnswer, HostileNesting_EndsSoon)
+{
+    std::string text;
+    for (int i = 0; i < 100000; ++i)
+        text += "\\boxed{";
+    EXPECT_FALSE(extractAnswer(text).has_value());
+}
+
+} // namespace
+} // namespace midpoint::reward
