@@ -48,7 +48,8 @@ public:
     std::span<const LedgerEntry> entries() const { return m_entries; }
     std::vector<LedgerEntry> history(PromptId prompt) const;
     LedgerTotals totals(Purpose purpose) const { return m_totals[static_cast<std::size_t>(purpose)]; }
-    std::int64_t promptsSeen() const { return static_cast<std::int64_t>(m_positions.size()); } // with any purpose but evaluate
+    // Different prompts with an entry. The held-out set is recorded elsewhere or counts as seen, too.
+    std::int64_t promptsSeen() const { return static_cast<std::int64_t>(m_positions.size()); }
 
     std::string serialise() const;
     static Ledger deserialise(std::string_view bytes); // throws Error{Checkpoint}

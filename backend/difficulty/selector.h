@@ -2,7 +2,7 @@
 // be measured, the belief learns, and the prompts of the whole round are drawn at once without replacement. In a step:
 //
 //     if (selector.startsRound(step)) {
-//         for (index : selector.chooseReferences(step)) roll out with Purpose::Reference, grade, ledger.add(group)
+//         for (choice : selector.chooseReferences(step)) roll out with choice.purpose(), grade, ledger.add(group)
 //         selector.beginRound(step, ledger, plannedPrompts)   // planned for the whole round
 //     }
 //     batch = selector.take(step, count)                      // more than planned is fine: replay ran short, or a refill
@@ -12,12 +12,13 @@
 #include "backend/difficulty/selection.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace midpoint::difficulty {
 
-enum class ChoiceReason : std::uint8_t { Uniform = 0, Targeted = 1, Explored = 2, Pinned = 3 };
+enum class ChoiceReason : std::uint8_t { Uniform = 0, Targeted = 1, Explored = 2, Pinned = 3, Reference = 4 };
 const char* nameOf(ChoiceReason reason);
 
 struct Choice {
@@ -26,7 +27,12 @@ struct Choice {
     ChoiceReason reason = ChoiceReason::Uniform;
 
     // Explored prompts are drawn uniformly from the whole pool, so their measurements are unbiased.
-    Purpose purpose() const { return reason == ChoiceReason::Explored ? Purpose::Explore : Purpose::Train; }
+    Purpose purpose() const
+    {
+        if (reason == ChoiceReason::Reference)
+            return Purpose::Reference;
+        return reason == ChoiceReason::Explored ? Purpose::Explore : Purpose::Train;
+    }
 };
 
 struct SelectorOptions {
@@ -66,11 +72,12 @@ public:
     void restoreState(std::string_view bytes); // throws Error{Checkpoint}
 
 private:
-    std::vector<std::uint8_t> blockedPrompts() const;
-    void drawInto(std::int64_t count, std::vector<Choice>& queue);
-    void explore(std::int64_t plannedPrompts, std::vector<Choice>& queue);
-    Selection draw(std::int64_t count, const std::vector<std::uint8_t>& blocked) const;
-    Choice choose(std::int64_t index, ChoiceReason reason);
+    std::vector<std::uint8_t> excludedPrompts() const;
+    std::vector<std::uint8_t> blockedPrompts() const; // excluded, or already part of the round
+    void pin(std::int64_t plannedPrompts);
+    void explore(std::int64_t plannedPrompts);
+    void draw(std::int64_t count);
+    void enqueue(std::int64_t index, ChoiceReason reason);
 
     SelectorOptions m_options;
     const PromptPool* m_pool;
