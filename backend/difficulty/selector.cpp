@@ -62,6 +62,7 @@ const char* nameOf(ChoiceReason reason)
     case ChoiceReason::Targeted: return "targeted";
     case ChoiceReason::Explored: return "explored";
     case ChoiceReason::Pinned: return "pinned";
+    case ChoiceReason::Reference: return "reference";
     }
     return "unknown";
 }

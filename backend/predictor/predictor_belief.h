@@ -1,0 +1,32 @@
+// The belief of DOTS: measured references, attention predictor, calibration. No LibTorch here.
+#pragma once
+
+#include "backend/difficulty/belief.h"
+#include "backend/difficulty/calibration.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+namespace midpoint::predictor {
+
+// How the measured references themselves are estimated.
+enum class ReferenceEstimate {
+    Measured,  // their measured success rate (the paper)
+    Predicted, // what the predictor says, as for every prompt (the released code)
+};
+
+struct PredictorBeliefOptions {
+    std::filesystem::path predictor;  // safetensors of `midpoint predictor train`
+    std::filesystem::path embeddings; // safetensors of `midpoint predictor embed`
+    difficulty::CalibrationKind calibration = difficulty::CalibrationKind::Platt;
+    ReferenceEstimate referenceEstimate = ReferenceEstimate::Measured;
+    bool hasReferenceRollouts = true;   // false: the newest groups of any purpose serve as references
+    std::int64_t recentReferences = 256; // how many of them
+};
+
+// Throws Error{Config} naming the commands that make a missing file, Error{Data} when prompts have no embedding. The pool
+// must outlive the belief.
+std::unique_ptr<difficulty::Belief> makePredictorBelief(const PredictorBeliefOptions& options, const difficulty::PromptPool& pool);
+
+} // namespace midpoint::predictor
