@@ -10,30 +10,22 @@
 #include "kernels/element_type.h"
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
 namespace midpoint::kernels {
 
 enum class RotaryDirection : std::uint8_t { Forward, Backward };
 
-// cos and sin of position * inverseFrequency[i], [positions, headDim / 2] each, computed in double.
+// cos and sin of position * inverseFrequency[i], [positions, headDim / 2] each; owned by the model.
 struct RotaryTable {
-    std::vector<float> cosine;
-    std::vector<float> sine;
+    const float* cosine = nullptr;
+    const float* sine = nullptr;
     std::int64_t positions = 0;
-    std::int64_t half = 0;
 };
-
-// attentionScaling multiplies both (1 but for some scaled variants). The frequencies are given by the model's configuration.
-// roundTo: the type that Hugging Face rounds cos and sin to (the compute type).
-RotaryTable makeRotaryTable(std::span<const double> inverseFrequencies, std::int64_t positions, double attentionScaling = 1.0,
-    ElementType roundTo = ElementType::Float32);
 
 struct RotaryArguments {
     std::int64_t tokens = 0;
     std::int64_t heads = 0;
-    std::int64_t headDim = 0;                  // even, 2 * table.half
+    std::int64_t headDim = 0;                  // even
     std::int64_t stride = 0;                   // elements between tokens; at least heads * headDim
     const std::int64_t* positions = nullptr;   // [tokens], each in [0, table.positions)
     void* x = nullptr;                         // [tokens, heads, headDim]; rotated in place
