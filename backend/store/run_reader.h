@@ -39,9 +39,9 @@ struct MetricRow {
 
 struct MetricUpdate {
     std::int64_t lastRow = 0;          // pass it to the next poll
-    std::vector<MetricName> names;     // those not sent before
+    std::vector<MetricName> names;     // all that the run has so far
     std::vector<MetricRow> rows;
-    bool restarted = false;            // a resume hid rows that were sent before (or the file was replaced): start again from row 0
+    bool restarted = false;            // a resume hid rows that were sent before (or the file was replaced): forget them, `rows` starts at the beginning
 };
 
 // One curve. Steps grow; values may be NaN.
