@@ -56,6 +56,16 @@ std::vector<LedgerEntry> Ledger::history(PromptId prompt) const
     return result;
 }
 
+void Ledger::rollBack(std::size_t entryCount)
+{
+    Ledger kept;
+    if (entryCount == m_entries.size())
+        return;
+    for (std::size_t i = 0; i < entryCount && i < m_entries.size(); ++i)
+        kept.add(m_entries[i]);
+    *this = std::move(kept);
+}
+
 std::string Ledger::serialise() const
 {
     ByteWriter out;

@@ -51,6 +51,9 @@ public:
     // Different prompts with an entry. The held-out set is recorded elsewhere or counts as seen, too.
     std::int64_t promptsSeen() const { return static_cast<std::int64_t>(m_positions.size()); }
 
+    // Forgets all entries from this position on: an abandoned step leaves no trace.
+    void rollBack(std::size_t entryCount);
+
     std::string serialise() const;
     static Ledger deserialise(std::string_view bytes); // throws Error{Checkpoint}
 

@@ -231,6 +231,12 @@ double Selector::shareEverChosen() const
     return m_lastChosenStep.empty() ? 0.0 : 1.0 - static_cast<double>(never) / static_cast<double>(m_lastChosenStep.size());
 }
 
+void Selector::setSteering(std::vector<PromptId> pinned, std::vector<PromptId> excluded)
+{
+    m_options.pinned = std::move(pinned);
+    m_options.excluded = std::move(excluded);
+}
+
 std::string Selector::saveState() const
 {
     ByteWriter out;

@@ -68,6 +68,10 @@ public:
     Belief* belief() { return m_belief.get(); }
     const SelectionStrategy& strategy() const { return *m_strategy; }
 
+    // Changes that a running run is asked for; they count from the next round on.
+    void setStrategy(std::unique_ptr<SelectionStrategy> strategy) { m_strategy = std::move(strategy); }
+    void setSteering(std::vector<PromptId> pinned, std::vector<PromptId> excluded);
+
     std::string saveState() const;             // with the belief's state
     void restoreState(std::string_view bytes); // throws Error{Checkpoint}
 
