@@ -1,0 +1,150 @@
+#include "backend/engine/run_journal.h"
+
+#include "backend/core/clock.h"
+#include "backend/core/error.h"
+#include "backend/core/files.h"
+#include "backend/core/text.h"
+#include "backend/launch/run_folder.h"
+
+#include <unistd.h>
+
+namespace midpoint::engine {
+namespace {
+
+store::RunWriterOptions writerOptions(const RunParts& parts, std::string modelName, std::optional<std::int64_t> resumedAfter)
+{
+    const launch::RunFolder folder = launch::RunFolder::open(parts.runFolder);
+    store::RunWriterOptions options;
+    options.folder = parts.runFolder;
+    options.info.name = folder.name();
+    options.info.version = MIDPOINT_VERSION;
+    options.info.configText = std::filesystem::exists(folder.config()) ? readFile(folder.config()) : std::string();
+    options.info.resolvedText = parts.resolvedToml;
+    options.info.dataHash = parts.prompts->dataHash;
+    options.info.modelName = std::move(modelName);
+    options.info.seed = parts.config.run.seed;
+    options.info.totalSteps = parts.config.run.steps;
+    options.keepThroughStep = resumedAfter;
+    return options;
+}
+
+std::string textOf(const std::vector<EvaluationResult>& evaluations)
+{
+    std::string text;
+    for (const EvaluationResult& result : evaluations)
+        text += concat(text.empty() ? "" : "; ", result.set, ": ", fixed(result.meanAccuracy, 4), " +- ",
+            fixed(result.standardError, 4), " (mean@", result.samplesPerPrompt, ", ", result.prompts, " prompts)");
+    return text;
+}
+
+} // namespace
+
+RunJournal::RunJournal(
+    const RunParts& parts, std::string modelName, std::optional<std::int64_t> resumedAfter, LogSink& log)
+    : m_parts(parts)
+    , m_log(log)
+    , m_writer(writerOptions(parts, std::move(modelName), resumedAfter))
+{
+    std::vector<store::PromptRecord> prompts;
+    for (const PoolPrompt& prompt : parts.prompts->prompts)
+        prompts.push_back({ prompt.index, prompt.id, prompt.question, prompt.answer, prompt.source });
+    m_writer.setPrompts(prompts);
+    const store::RankRecord rank { 0, launch::hostName(), ::getpid(), parts.config.run.devices.front(),
+        parts.config.run.devices.front(), 0 };
+    m_writer.setRanks({ &rank, 1 });
+    if (parts.config.store.rolloutsPerStep != 0) {
+        store::RolloutStoreOptions options;
+        options.maxBytes = parts.config.store.maxRolloutMegabytes * 1'000'000;
+        m_rollouts = std::make_unique<store::RolloutStore>(
+            parts.runFolder / "rollouts.db", options, resumedAfter.has_value() ? resumedAfter : std::nullopt);
+    }
+}
+
+void RunJournal::logEvent(const store::Event& event)
+{
+    const LogLevel level = event.level == store::EventLevel::Error ? LogLevel::Error
+        : event.level == store::EventLevel::Warning                ? LogLevel::Warning
+                                                                   : LogLevel::Info;
+    m_log.write(level, concat("step ", event.step, " ", event.rule, ": ", event.message));
+}
+
+void RunJournal::addEvent(const store::Event& event)
+{
+    m_writer.addEvent(event);
+    logEvent(event);
+}
+
+void RunJournal::commitStart(const std::vector<EvaluationResult>& evaluations)
+{
+    store::StepRecord record;
+    record.step = 0;
+    for (const EvaluationResult& result : evaluations)
+        for (const store::Metric& metric : evaluationMetrics(result))
+            record.metrics.push_back(metric);
+    // The start of every curve over rollouts, tokens or time.
+    for (const char* name : { "budget/rollouts", "budget/generated_tokens", "budget/trained_tokens", "budget/train_seconds" })
+        record.metrics.push_back({ name, 0.0 });
+    record.events.push_back({ .step = 0, .rule = "evaluation", .message = textOf(evaluations) });
+    m_writer.commitStep(record);
+    logEvent(record.events.back());
+}
+
+void RunJournal::commitStep(const StepOutcome& outcome, const RecordContext& context, std::vector<store::Event> events,
+    const std::vector<EvaluationResult>& evaluations)
+{
+    const double started = systemClock().steadySeconds();
+    store::StepRecord record = stepRecord(outcome, context);
+    for (const EvaluationResult& result : evaluations)
+        for (const store::Metric& metric : evaluationMetrics(result))
+            record.metrics.push_back(metric);
+    record.events = std::move(events);
+    if (!evaluations.empty())
+        record.events.push_back({ .step = record.step, .rule = "evaluation", .message = textOf(evaluations) });
+    for (const policy::SkippedUpdate& skipped : outcome.update.skipped)
+        m_log.warning(concat("step ", record.step, ": update ", skipped.update, " skipped: ", skipped.reason));
+    for (const store::Metric& metric : record.metrics)
+        m_lastMetrics[metric.name] = metric.value;
+    // Its own cost is known only afterwards, so a step carries that of the step before.
+    if (m_lastMetrics.contains("own/commit_seconds"))
+        record.metrics.push_back({ "timing_s/store", m_lastMetrics["own/commit_seconds"] });
+    m_writer.commitStep(record);
+    for (const store::Event& event : record.events)
+        logEvent(event);
+    storeRollouts(outcome);
+    m_lastMetrics["own/commit_seconds"] = systemClock().steadySeconds() - started;
+}
+
+void RunJournal::storeRollouts(const StepOutcome& outcome)
+{
+    const config::StoreSection& settings = m_parts.config.store;
+    if (m_rollouts == nullptr || outcome.step % std::max<std::int64_t>(1, settings.rolloutEverySteps) != 0)
+        return;
+    try {
+        const std::vector<store::StoredGroup> groups = storedGroups(outcome, settings.rolloutsPerStep);
+        m_rollouts->append(storedStep(outcome.step), groups);
+    } catch (const Error& error) {
+        // Texts are worth less than the run: go on without them, and say so.
+        m_rollouts.reset();
+        addEvent({ .step = storedStep(outcome.step),
+            .level = store::EventLevel::Warning,
+            .rule = "rollouts_not_stored",
+            .message = concat("rollouts are no longer stored: ", error.what()) });
+    }
+}
+
+void RunJournal::makeDurable() { m_writer.makeDurable(); }
+
+void RunJournal::finish()
+{
+    if (m_rollouts != nullptr)
+        m_rollouts->finish();
+    m_writer.finish();
+}
+
+std::optional<double> RunJournal::lastMetric(const std::string& name) const
+{
+    const auto found = m_lastMetrics.find(name);
+    return found != m_lastMetrics.end() ? std::optional(found->second) : std::nullopt;
+}
+
+} // namespace midpoint::engine

@@ -1,0 +1,97 @@
+#include "backend/engine/run_parts.h"
+
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "backend/engine/beliefs.h"
+
+namespace midpoint::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+model::ModelOptions modelOptions(const config::RunConfig& config)
+{
+    model::ModelOptions options;
+    options.computeType = model::parseComputeType(config.run.dtype);
+    options.device = torch::Device(config.run.devices.front());
+    options.activationCheckpointing = config.model.activationCheckpointing;
+    return options;
+}
+
+void requireVocabulary(const Tokenizer& tokenizer, const model::Model& model)
+{
+    if (tokenizer.vocabularySize() > model.config().vocabularySize)
+        throw Error(ErrorKind::Model,
+            concat(tokenizer.file().string(), ": expected token ids below vocab_size = ", model.config().vocabularySize, " of ",
+                (model.folder() / "config.json").string(), ", found ids up to ", tokenizer.vocabularySize() - 1));
+}
+
+void requirePositions(const config::RunConfig& config, const LoadedPrompts& prompts, const model::Model& model)
+{
+    std::size_t longest = 0;
+    for (const PoolPrompt& prompt : prompts.prompts)
+        longest = std::max(longest, prompt.tokens.size());
+    const auto needed = static_cast<std::int64_t>(longest) + config.rollout.maxNewTokens;
+    if (needed > model.config().maxPositions)
+        throw Error(ErrorKind::Config,
+            concat("rollout.max_new_tokens = ", config.rollout.maxNewTokens, ": with the longest prompt of ", longest,
+                " tokens a sequence has ", needed, " positions; expected at most max_position_embeddings = ",
+                model.config().maxPositions, " of ", model.folder().string()));
+}
+
+void reportReferences(const LoadedPrompts& prompts, reward::Grader& grader, LogSink& log)
+{
+    std::int64_t bad = 0;
+    std::string example;
+    for (const PoolPrompt& prompt : prompts.prompts) {
+        const std::string problem = grader.referenceProblem(prompt.answer);
+        if (!problem.empty() && bad++ == 0)
+            example = concat("prompt ", prompt.index, ", answer '", prompt.answer, "': ", problem);
+    }
+    if (bad > 0)
+        log.warning(concat("data: ", bad, " of ", prompts.prompts.size(),
+            " reference answers cannot be read by the grader and never count as solved; first: ", example));
+}
+
+} // namespace
+
+CheckpointFacts RunParts::facts() const { return { prompts->dataHash, resolvedToml, model->folder() }; }
+
+RunParts assembleRun(const RankOptions& options, Session& session)
+{
+    RunParts parts;
+    parts.config = options.config;
+    parts.runFolder = options.runFolder;
+    parts.resolvedToml = options.resolvedToml;
+    const config::RunConfig& config = parts.config;
+
+    parts.tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(config.model.path));
+    parts.prompts = std::make_unique<LoadedPrompts>(loadPrompts(config.data.trainFiles, config.data, *parts.tokenizer));
+    for (const std::string& line : parts.prompts->report)
+        session.log.info(concat("data: ", line));
+    parts.model = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config)));
+    requireVocabulary(*parts.tokenizer, *parts.model);
+    requirePositions(config, *parts.prompts, *parts.model);
+    if (config.policy.klCoefficient > 0.0)
+        parts.reference = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config)));
+
+    std::vector<PromptId> ids;
+    for (const PoolPrompt& prompt : parts.prompts->prompts)
+        ids.push_back(prompt.id);
+    parts.pool = std::make_unique<difficulty::PromptPool>(std::move(ids));
+    parts.roller = std::make_unique<Roller>(config, *parts.model, *parts.tokenizer);
+    reportReferences(*parts.prompts, parts.roller->grader(), session.log);
+    if (!config.data.valFiles.empty())
+        parts.evaluator = std::make_unique<Evaluator>(config, *parts.model, *parts.tokenizer, config.data.valFiles);
+    parts.selector = makeSelector(parts, session);
+    parts.update = std::make_unique<policy::PolicyUpdate>(*parts.model, policy::updateSettings(config), parts.reference.get());
+    if (config.replay.enabled) {
+        const auto fresh = static_cast<std::int64_t>(
+            static_cast<double>(config.batch.promptsPerStep) * config.replay.freshFraction + 0.5);
+        parts.buffer = std::make_unique<replay::ReplayBuffer>(replay::bufferOptions(config.replay, std::max<std::int64_t>(1, fresh)));
+    }
+    parts.health = HealthRules(config.health);
+    return parts;
+}
+
+} // namespace midpoint::engine

@@ -1,0 +1,52 @@
+// What a run is made of: everything the trainer works with, built once from the configuration.
+#pragma once
+
+#include "backend/config/run_config.h"
+#include "backend/difficulty/ledger.h"
+#include "backend/difficulty/prompt_pool.h"
+#include "backend/difficulty/selector.h"
+#include "backend/engine/api.h"
+#include "backend/engine/evaluation.h"
+#include "backend/engine/health.h"
+#include "backend/engine/pool_prompt.h"
+#include "backend/engine/roller.h"
+#include "backend/engine/trainer_state.h"
+#include "backend/model/model.h"
+#include "backend/policy/policy_update.h"
+#include "backend/replay/replay_buffer.h"
+#include "backend/tokenizer/tokenizer.h"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace midpoint::engine {
+
+struct RunParts {
+    config::RunConfig config;
+    std::filesystem::path runFolder;
+    std::string resolvedToml;
+    std::unique_ptr<Tokenizer> tokenizer;
+    std::unique_ptr<LoadedPrompts> prompts;
+    std::unique_ptr<difficulty::PromptPool> pool;
+    std::unique_ptr<model::Model> model;
+    std::unique_ptr<model::Model> reference; // only with a KL coefficient above 0
+    std::unique_ptr<Roller> roller;
+    std::unique_ptr<Evaluator> evaluator;    // null without held-out files
+    std::unique_ptr<difficulty::Selector> selector;
+    std::unique_ptr<policy::PolicyUpdate> update;
+    std::unique_ptr<replay::ReplayBuffer> buffer; // null without replay
+    difficulty::Ledger ledger;
+    HealthRules health { config::HealthSection {} };
+    RunProgress progress;
+
+    TrainerState state() { return { progress, *model, *update, ledger, *selector, buffer.get() }; }
+    CheckpointFacts facts() const;
+};
+
+// Loads data, tokenizer and model and connects all. Throws for every kind of bad input before anything is written.
+RunParts assembleRun(const RankOptions& options, Session& session);
+
+} // namespace midpoint::engine
