@@ -38,7 +38,17 @@ struct RmsNormBackward {
 void rmsNormForward(const RmsNormShape& shape, const RmsNormForward& arguments, CpuIsa isa = bestIsa());
 void rmsNormBackward(const RmsNormShape& shape, const RmsNormBackward& arguments, CpuIsa isa = bestIsa());
 
+// x[r, i] = round(x[r, i] + residual[r, i]), then as rmsNormForward: the way from one layer to the next when decoding.
+struct AddRmsNorm {
+    void* x = nullptr;              // [rows, width]; updated
+    const void* residual = nullptr; // [rows, width]
+    const void* weight = nullptr;   // [width]
+    void* y = nullptr;              // [rows, width]
+};
+void addRmsNorm(const RmsNormShape& shape, const AddRmsNorm& arguments, CpuIsa isa = bestIsa());
+
 void rmsNormForwardReference(const RmsNormShape& shape, const RmsNormForward& arguments);
 void rmsNormBackwardReference(const RmsNormShape& shape, const RmsNormBackward& arguments);
+void addRmsNormReference(const RmsNormShape& shape, const AddRmsNorm& arguments);
 
 } // namespace midpoint::kernels

@@ -1,0 +1,207 @@
+// Packed order: panel after panel; a panel holds, for each step over the inputs, one step of each of its outputs side by side. A step
+// is one input, or two neighbouring ones for the bf16 instructions. Outputs beyond the last are zeros up to a whole vector.
+#include "kernels/packed_linear_cpu.h"
+
+#include "kernels/simd.h"
+
+namespace midpoint::kernels::MIDPOINT_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kRows = 8; // 8 x 3 sums, 3 weights, operands from memory
+constexpr int kVectors = 3;
+#elif defined(__AVX2__)
+constexpr int kRows = 6; // 6 x 2 sums, 2 weights, 1 operand
+constexpr int kVectors = 2;
+#else
+constexpr int kRows = 4;
+constexpr int kVectors = 2;
+#endif
+constexpr std::int64_t kPanel = kVectors * kLanes;
+constexpr std::int64_t kPrefetchSteps = 16;
+
+// How a step of T is multiplied: `Step` values of x by kLanes outputs.
+template <typename T>
+struct Steps {
+    static constexpr std::int64_t kInputs = 1;
+    static Floats broadcast(const T* x) { return splat(toFloat(*x)); }
+    static Floats multiplyAdd(Floats x, const T* weights, Floats sum) { return fma(x, load(weights), sum); }
+};
+
+#ifdef __AVX512BF16__
+template <>
+struct Steps<BFloat16> {
+    static constexpr std::int64_t kInputs = 2;
+    static Ints broadcast(const BFloat16* x)
+    {
+        std::int32_t pair = 0;
+        __builtin_memcpy(&pair, x, sizeof pair);
+        return Ints {} + pair;
+    }
+    static Floats multiplyAdd(Ints x, const BFloat16* weights, Floats sum)
+    {
+        Ints pairs;
+        __builtin_memcpy(&pairs, weights, sizeof pairs);
+        return reinterpret_cast<Floats>(_mm512_dpbf16_ps(
+            reinterpret_cast<__m512>(sum), reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(pairs)));
+    }
+};
+#endif
+
+template <typename T>
+std::int64_t stepsOf(std::int64_t inputs)
+{
+    return (inputs + Steps<T>::kInputs - 1) / Steps<T>::kInputs;
+}
+
+// Elements of all panels before panel p; also of all of them, for the number of panels.
+template <typename T>
+std::int64_t panelOffset(const PackedLinearTask& task, std::int64_t panel)
+{
+    const std::int64_t padded = roundUp(task.outputs, kLanes);
+    const std::int64_t before = panel * kPanel < padded ? panel * kPanel : padded;
+    return before * stepsOf<T>(task.inputs) * Steps<T>::kInputs;
+}
+
+template <typename T>
+void packPanel(const T* weight, const PackedLinearTask& task, T* packed, std::int64_t panel)
+{
+    constexpr std::int64_t kInputs = Steps<T>::kInputs;
+    const std::int64_t first = panel * kPanel;
+    const std::int64_t rest = roundUp(task.outputs, kLanes) - first;
+    const std::int64_t width = rest < kPanel ? rest : kPanel;
+    T* to = packed + panelOffset<T>(task, panel);
+    for (std::int64_t o = 0; o < width; ++o)
+        for (std::int64_t i = 0; i < stepsOf<T>(task.inputs) * kInputs; ++i) {
+            T value {};
+            if (first + o < task.outputs && i < task.inputs)
+                value = weight[(first + o) * task.inputs + i];
+            to[(i / kInputs * width + o) * kInputs + i % kInputs] = value;
+        }
+}
+
+// Adds the bias to one row's sums of a panel and stores `count` of them.
+template <typename T, typename Y>
+void finishRow(const Floats* sums, int vectors, const T* bias, Y* y, std::int64_t count)
+{
+    for (int v = 0; v < vectors; ++v) {
+        const std::int64_t first = v * kLanes;
+        if (first + kLanes <= count) {
+            store(y + first, bias == nullptr ? sums[v] : sums[v] + load(bias + first));
+            continue;
+        }
+        for (std::int64_t lane = 0; first + lane < count; ++lane)
+            convert(sums[v][lane] + (bias == nullptr ? 0.0F : toFloat(bias[first + lane])), y[first + lane]);
+    }
+}
+
+// An odd number of inputs: the last pair of a row must not read beyond it. x is copied with a zero behind.
+template <typename T>
+struct OddTail {
+    T pair[2] = {};
+};
+
+template <typename T>
+struct Panel {
+    const T* weights = nullptr;
+    std::int64_t width = 0;  // outputs, padded to whole vectors
+    std::int64_t count = 0;  // outputs
+    std::int64_t first = 0;  // index of the first output
+};
+
+template <int Rows, int Vectors, typename T, typename Y>
+void productTile(const PackedLinearTask& task, const Panel<T>& panel, std::int64_t row)
+{
+    constexpr std::int64_t kInputs = Steps<T>::kInputs;
+    Floats sum[Rows][Vectors] = {};
+    const T* x = static_cast<const T*>(task.arguments.x) + row * task.inputs;
+    const T* weights = panel.weights;
+    const std::int64_t wholeSteps = task.inputs / kInputs;
+    for (std::int64_t s = 0; s < wholeSteps; ++s, weights += Vectors * kLanes * kInputs) {
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v)
+            __builtin_prefetch(weights + (kPrefetchSteps * Vectors + v) * kLanes * kInputs);
+#pragma GCC unroll 8
+        for (int r = 0; r < Rows; ++r) {
+            const auto left = Steps<T>::broadcast(x + r * task.inputs + s * kInputs);
+#pragma GCC unroll 4
+            for (int v = 0; v < Vectors; ++v)
+                sum[r][v] = Steps<T>::multiplyAdd(left, weights + v * kLanes * kInputs, sum[r][v]);
+        }
+    }
+    if (wholeSteps * kInputs < task.inputs)
+        for (int r = 0; r < Rows; ++r) {
+            OddTail<T> tail;
+            tail.pair[0] = x[(r + 1) * task.inputs - 1];
+            for (int v = 0; v < Vectors; ++v)
+                sum[r][v] = Steps<T>::multiplyAdd(Steps<T>::broadcast(tail.pair), weights + v * kLanes * kInputs, sum[r][v]);
+        }
+    const T* bias = task.arguments.bias == nullptr ? nullptr : static_cast<const T*>(task.arguments.bias) + panel.first;
+    for (int r = 0; r < Rows; ++r)
+        finishRow(sum[r], Vectors, bias, static_cast<Y*>(task.arguments.y) + (row + r) * task.outputs + panel.first, panel.count);
+}
+
+template <int Vectors, typename T, typename Y>
+void productRows(const PackedLinearTask& task, const Panel<T>& panel)
+{
+    const std::int64_t rows = task.arguments.rows;
+    std::int64_t row = 0;
+    for (; row + kRows <= rows; row += kRows)
+        productTile<kRows, Vectors, T, Y>(task, panel, row);
+    for (; row + 4 <= rows; row += 4)
+        productTile<4, Vectors, T, Y>(task, panel, row);
+    for (; row + 2 <= rows; row += 2)
+        productTile<2, Vectors, T, Y>(task, panel, row);
+    for (; row < rows; ++row)
+        productTile<1, Vectors, T, Y>(task, panel, row);
+}
+
+template <typename T, typename Y>
+void productPanels(const PackedLinearTask& task, std::int64_t beginPanel, std::int64_t endPanel)
+{
+    for (std::int64_t p = beginPanel; p < endPanel; ++p) {
+        const std::int64_t first = p * kPanel;
+        const std::int64_t rest = task.outputs - first;
+        Panel<T> panel { static_cast<const T*>(task.packed) + panelOffset<T>(task, p), 0, rest < kPanel ? rest : kPanel, first };
+        panel.width = roundUp(panel.count, kLanes);
+        switch (panel.width / kLanes) {
+        case 3: productRows<3 <= kVectors ? 3 : 1, T, Y>(task, panel); break;
+        case 2: productRows<2, T, Y>(task, panel); break;
+        default: productRows<1, T, Y>(task, panel); break;
+        }
+    }
+}
+
+} // namespace
+
+std::int64_t panelOutputs() { return kPanel; }
+
+std::int64_t packedBytes(std::int64_t outputs, std::int64_t inputs, ElementType type)
+{
+    std::int64_t elements = 0;
+    PackedLinearTask task;
+    task.outputs = outputs;
+    task.inputs = inputs;
+    withElement(type, [&]<typename T>(T*) { elements = panelOffset<T>(task, (outputs + kPanel - 1) / kPanel); });
+    return elements * sizeOf(type);
+}
+
+void packPanels(const void* weight, const PackedLinearTask& shape, void* packed, std::int64_t beginPanel, std::int64_t endPanel)
+{
+    withElement(shape.type, [&]<typename T>(T*) {
+        for (std::int64_t p = beginPanel; p < endPanel; ++p)
+            packPanel(static_cast<const T*>(weight), shape, static_cast<T*>(packed), p);
+    });
+}
+
+void packedLinearPanels(const PackedLinearTask& task, std::int64_t beginPanel, std::int64_t endPanel)
+{
+    withElement(task.type, [&]<typename T>(T*) {
+        if (task.arguments.yType == task.type)
+            productPanels<T, T>(task, beginPanel, endPanel);
+        else
+            productPanels<T, float>(task, beginPanel, endPanel);
+    });
+}
+
+} // namespace midpoint::kernels::MIDPOINT_ISA
