@@ -1,0 +1,42 @@
+// `midpoint bench decode`: tokens per second of the rollout engine beside the time of its bare matrix products.
+#pragma once
+
+#include "backend/model/model_config.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <stop_token>
+#include <string>
+
+namespace midpoint::rollout {
+
+struct DecodeBenchSettings {
+    std::int64_t sequences = 64;
+    std::int64_t newTokens = 46;
+    std::int64_t promptTokens = 16;
+    std::int64_t repeats = 3;       // the best one counts
+    std::string dtype = "float32";
+};
+
+struct DecodeBenchResult {
+    double tokensPerSecond = 0.0;         // new tokens / seconds of a whole call of generate(), prompts included
+    double seconds = 0.0;
+    double prefillSeconds = 0.0;
+    double decodeSeconds = 0.0;
+    double gemmSecondsPerStep = 0.0;      // ATen's matrix products of one decoding step, alone
+    double gemmLimitTokensPerSecond = 0.0;
+    double ownGemmLimitTokensPerSecond = 0.0; // with the products that the engine uses
+    double peakMegabytes = 0.0;
+    std::int64_t cacheBytes = 0;
+    std::string instructionSet;
+};
+
+// The demo's shape: hidden 128, 3 layers, 4 heads of 32, 2 key-value heads, 352, vocabulary 75, tied.
+model::ModelConfig demoShape();
+
+// An empty folder stands for random weights of the demo's shape. Uses ATen's present number of threads.
+DecodeBenchResult measureDecode(const std::filesystem::path& modelFolder, const DecodeBenchSettings& settings, std::stop_token stop);
+// The same as one JSON object.
+std::string benchDecode(const std::filesystem::path& modelFolder, const DecodeBenchSettings& settings, std::stop_token stop);
+
+} // namespace midpoint::rollout
