@@ -84,7 +84,7 @@ ConfigReport readConfigText(const ConfigInput& input, std::span<const std::strin
     applyLayer(file, input.folder, report.loaded, report.problems);
     applyLayer(given, workingFolder(), report.loaded, report.problems);
     deriveName(std::filesystem::path(input.name).stem().string(), report.loaded);
-    if (report.problems.empty()) // sums over values that were refused would only confuse
+    if (input.check == Check::Whole && report.problems.empty()) // sums over values that were refused would only confuse
         checkArithmetic(report);
     return report;
 }

@@ -44,10 +44,14 @@ struct ConfigReport {
     std::vector<Problem> problems;
 };
 
+// Whole: as needed to train. ValuesOnly: for commands that use some settings of it; sums and needed inputs are not checked.
+enum class Check { Whole, ValuesOnly };
+
 struct ConfigInput {
     std::string text;              // TOML
     std::string name;              // what messages call it; also the source of a derived run.name
     std::filesystem::path folder;  // what its relative paths are relative to
+    Check check = Check::Whole;
 };
 
 ConfigReport readConfig(const std::filesystem::path& file, std::span<const std::string> overrides = {});

@@ -1,0 +1,115 @@
+// midpoint bench: what the engine does per second on this machine.
+#include "app/commands.h"
+#include "app/console.h"
+#include "app/modules.h"
+#include "app/run_paths.h"
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+
+#include <functional>
+#include <iostream>
+
+namespace midpoint::app {
+namespace {
+
+constexpr std::int64_t kMost = 1'000'000'000;
+
+void addShared(CommandLine& line, std::int64_t& threads, std::int64_t& repeats)
+{
+    line.add("--threads", threads, "Threads")->check(CLI::Range(std::int64_t { 1 }, std::int64_t { 4096 }));
+    line.add("--repeats", repeats, "Measurements; the median is reported")->check(CLI::Range(std::int64_t { 1 }, std::int64_t { 10'000 }));
+}
+
+void addModel(CommandLine& line, std::string& model, std::string& dtype)
+{
+    line.options().add_option("--model", model, "Hugging Face folder (otherwise random weights of the demo's shape)")->check(CLI::ExistingDirectory);
+    line.add("--dtype", dtype, "Type to compute in")->check(CLI::IsMember({ "float32", "bfloat16", "float16" }));
+}
+
+CLI::Option* addCount(CommandLine& line, const std::string& name, std::int64_t& value, const std::string& help)
+{
+    return line.add(name, value, help)->check(CLI::Range(std::int64_t { 1 }, kMost));
+}
+
+int finish(CommandLine& line, const Words& words, const std::function<std::string(engine::EngineApi&, engine::Session&)>& run)
+{
+    bool asJson = false;
+    line.flag("--json", asJson, "Print one JSON object on standard output");
+    if (!line.parse(words))
+        return 0;
+    engine::EngineApi& engine = openEngine();
+    std::string result;
+    {
+        CommandSession session;
+        result = run(engine, session.session());
+    }
+    printResult(result, asJson);
+    return 0;
+}
+
+int benchDecode(const Words& words)
+{
+    engine::DecodeBenchOptions options;
+    std::string model;
+    CommandLine line("bench decode", "Tokens per second of batched generation.");
+    addModel(line, model, options.dtype);
+    addCount(line, "--sequences", options.sequences, "Sequences decoded at once");
+    addCount(line, "--tokens", options.newTokens, "New tokens per sequence");
+    addCount(line, "--prompt-tokens", options.promptTokens, "Tokens of each prompt");
+    addShared(line, options.threads, options.repeats);
+    return finish(line, words, [&](engine::EngineApi& engine, engine::Session& session) {
+        options.model = model;
+        return engine.benchDecode(options, session);
+    });
+}
+
+int benchStep(const Words& words)
+{
+    engine::StepBenchOptions options;
+    std::string model;
+    CommandLine line("bench step", "Time of a whole training step: generation, log-probs, update.");
+    addModel(line, model, options.dtype);
+    addCount(line, "--prompts", options.prompts, "Prompts of the step");
+    addCount(line, "--samples", options.samplesPerPrompt, "Responses per prompt");
+    addCount(line, "--prompt-tokens", options.promptTokens, "Tokens of each prompt");
+    addCount(line, "--tokens", options.newTokens, "Tokens of each response");
+    addShared(line, options.threads, options.repeats);
+    return finish(line, words, [&](engine::EngineApi& engine, engine::Session& session) {
+        options.model = model;
+        return engine.benchStep(options, session);
+    });
+}
+
+int benchSelect(const Words& words)
+{
+    engine::SelectBenchOptions options;
+    CommandLine line("bench select", "Time of one selection round: prediction for the whole pool, calibration, draw.");
+    addCount(line, "--prompts", options.prompts, "Prompts of the pool");
+    addCount(line, "--references", options.references, "Reference prompts");
+    addCount(line, "--embedding-size", options.embeddingSize, "Numbers per embedding");
+    addCount(line, "--hidden-size", options.hiddenSize, "Numbers per projection");
+    addShared(line, options.threads, options.repeats);
+    return finish(line, words,
+        [&](engine::EngineApi& engine, engine::Session& session) { return engine.benchSelect(options, session); });
+}
+
+} // namespace
+
+int runBench(const Words& words)
+{
+    const std::string which = words.empty() ? "" : words.front();
+    const Words rest(words.begin() + (words.empty() ? 0 : 1), words.end());
+    if (which == "decode")
+        return benchDecode(rest);
+    if (which == "step")
+        return benchStep(rest);
+    if (which == "select")
+        return benchSelect(rest);
+    if (which == "--help" || which == "-h") {
+        std::cout << "Measures the engine on this machine.\n\nusage: midpoint bench decode|step|select ...    (each has its own --help)\n";
+        return 0;
+    }
+    throw Error(ErrorKind::Usage, concat("expected decode, step or select, found ", which.empty() ? "nothing" : "'" + which + "'"));
+}
+
+} // namespace midpoint::app

@@ -1,0 +1,117 @@
+// midpoint grade: verdicts for responses, without a model.
+#include "app/commands.h"
+#include "backend/config/load.h"
+#include "backend/core/error.h"
+#include "backend/core/files.h"
+#include "backend/core/text.h"
+#include "backend/reward/grader_factory.h"
+
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace midpoint::app {
+namespace {
+
+// A response with its reference; owns what GradeRequest looks at.
+struct Case {
+    std::string response;
+    std::string reference;
+    std::string question;
+    bool isTruncated = false;
+};
+
+std::string textOf(const nlohmann::json& row, const char* key, const std::string& where)
+{
+    const auto found = row.find(key);
+    if (found == row.end() || !found->is_string())
+        throw Error(ErrorKind::Data, concat(where, ": expected a text '", key, "', found ", found == row.end() ? "none" : found->dump()));
+    return found->get<std::string>();
+}
+
+std::vector<Case> readCases(const std::string& file)
+{
+    std::vector<Case> cases;
+    std::int64_t number = 0;
+    for (const std::string& line : split(readFile(file), '\n')) {
+        ++number;
+        if (trim(line).empty())
+            continue;
+        const std::string where = concat(file, ":", number);
+        const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
+        if (!row.is_object())
+            throw Error(ErrorKind::Data, concat(where, ": expected a JSON object, found ", line.substr(0, 60)));
+        Case each;
+        each.response = textOf(row, "response", where);
+        each.reference = textOf(row, row.contains("reference") ? "reference" : "answer", where);
+        each.question = row.contains("question") ? textOf(row, "question", where) : "";
+        each.isTruncated = row.value("truncated", false);
+        cases.push_back(std::move(each));
+    }
+    if (cases.empty())
+        throw Error(ErrorKind::Data, concat(file, ": expected at least one line, found none"));
+    return cases;
+}
+
+nlohmann::json toJson(const Case& each, const reward::Grade& grade)
+{
+    return { { "verdict", nameOf(grade.verdict) }, { "extracted", grade.extracted }, { "normal_form", grade.normalForm }, { "rule", grade.rule },
+        { "reference", each.reference } };
+}
+
+void print(const std::vector<Case>& cases, const std::vector<reward::Grade>& grades, bool asJson)
+{
+    std::map<std::string, std::int64_t> counts;
+    nlohmann::json list = nlohmann::json::array();
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+        const reward::Grade& grade = grades[i];
+        ++counts[nameOf(grade.verdict)];
+        if (asJson)
+            list.push_back(toJson(cases[i], grade));
+        else
+            std::cout << nameOf(grade.verdict) << "  '" << grade.extracted << "' for '" << cases[i].reference << "'  (" << grade.rule << ")\n";
+    }
+    if (asJson)
+        std::cout << nlohmann::json({ { "grades", std::move(list) }, { "counts", counts } })
+                         .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+                  << "\n";
+    else if (cases.size() > 1)
+        for (const auto& [verdict, count] : counts)
+            std::cout << count << " " << verdict << "\n";
+}
+
+} // namespace
+
+int runGrade(const Words& words)
+{
+    Case single;
+    std::string file;
+    bool asJson = false;
+    CommandLine line("grade", "Grades responses. The grader is set with reward.kind and the other settings of [reward].", Settings::Yes);
+    CLI::Option* reference = line.add("--reference", single.reference, "Reference answer");
+    CLI::Option* response = line.add("--response", single.response, "Response to grade");
+    CLI::Option* lines = line.add("--file", file, "JSON lines with response, reference, and optionally question and truncated");
+    lines->check(CLI::ExistingFile);
+    line.flag("--json", asJson, "Print one JSON object on standard output");
+    if (!line.parse(words))
+        return 0;
+    const bool hasSingle = reference->count() > 0 && response->count() > 0;
+    if (hasSingle == (lines->count() > 0))
+        throw Error(ErrorKind::Usage, "expected --reference and --response, or --file");
+
+    config::ConfigInput input;
+    input.name = "settings";
+    input.check = config::Check::ValuesOnly;
+    const config::ConfigReport settings = config::readConfigText(input, line.overrides());
+    if (!settings.problems.empty())
+        config::throwProblems("settings", settings.problems);
+    const std::vector<Case> cases = hasSingle ? std::vector<Case> { single } : readCases(file);
+    const std::unique_ptr<reward::Grader> grader = reward::makeGrader(settings.loaded.config.reward);
+    std::vector<reward::GradeRequest> requests;
+    for (const Case& each : cases)
+        requests.push_back({ each.response, each.reference, each.isTruncated, each.question, 0 });
+    print(cases, grader->grade(requests), asJson);
+    return 0;
+}
+
+} // namespace midpoint::app

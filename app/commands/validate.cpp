@@ -1,0 +1,75 @@
+// midpoint validate: everything that can be said about a configuration without starting a run.
+#include "app/commands.h"
+#include "app/console.h"
+#include "backend/config/checks.h"
+#include "backend/core/text.h"
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+namespace midpoint::app {
+namespace {
+
+nlohmann::json described(const std::vector<config::Problem>& problems)
+{
+    nlohmann::json list = nlohmann::json::array();
+    for (const config::Problem& problem : problems)
+        list.push_back({ { "key", problem.key }, { "where", problem.where }, { "message", problem.message } });
+    return list;
+}
+
+// The sums of one step, as the loop will carry it out.
+std::vector<std::string> stepInWords(const config::RunConfig& config)
+{
+    const std::int64_t samples = config.rollout.samplesPerPrompt;
+    const std::int64_t fresh = config::freshGroupsPerStep(config);
+    const std::int64_t replayed = config::replayedGroupsPerStep(config);
+    const std::int64_t groups = config.batch.promptsPerStep;
+    std::vector<std::string> lines = { concat("step: ", groups, " groups x ", samples, " responses = ", groups * samples, " rows; ", fresh * samples,
+        " generated", replayed > 0 ? concat(", ", replayed * samples, " replayed") : std::string()) };
+    if (config.batch.rowsPerUpdate > 0)
+        lines.push_back(concat("update: ", config.batch.rowsPerUpdate, " rows with signal"));
+    else
+        lines.push_back(concat("update: ", config.batch.promptsPerUpdate, " groups, ", groups / config.batch.promptsPerUpdate, " updates a step"));
+    const auto& selection = config.selection;
+    if (selection.strategy != "uniform" && selection.referencePrompts > 0)
+        lines.push_back(concat("selection: every ", selection.intervalSteps, " steps ", selection.referencePrompts, " references x ", samples, " = ",
+            selection.referencePrompts * samples, " responses"));
+    lines.push_back(concat("run: ", config.run.steps, " steps on ", join(config.run.devices, ", "), " in ", config.run.dtype));
+    return lines;
+}
+
+} // namespace
+
+int runValidate(const Words& words)
+{
+    std::string file;
+    bool asJson = false;
+    CommandLine line("validate", "Checks a configuration, its arithmetic and the files it names. Exit code 2 if something is wrong.", Settings::Yes);
+    line.add("CONFIG", file, "Configuration file (TOML)")->required();
+    line.flag("--json", asJson, "Print one JSON object on standard output");
+    if (!line.parse(words))
+        return 0;
+
+    config::ConfigReport report = config::readConfig(file, line.overrides());
+    if (report.problems.empty()) {
+        config::FileFindings findings = config::checkFiles(report.loaded);
+        report.problems = std::move(findings.problems);
+        report.loaded.warnings.insert(report.loaded.warnings.end(), findings.warnings.begin(), findings.warnings.end());
+    }
+    if (asJson) {
+        const nlohmann::json json = { { "file", file }, { "valid", report.problems.empty() }, { "problems", described(report.problems) },
+            { "warnings", described(report.loaded.warnings) } };
+        std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+        return report.problems.empty() ? 0 : 2;
+    }
+    printWarnings(report.loaded.warnings);
+    if (!report.problems.empty())
+        config::throwProblems(file, report.problems);
+    std::cout << file << ": valid\n";
+    for (const std::string& text : stepInWords(report.loaded.config))
+        std::cout << "  " << text << "\n";
+    return 0;
+}
+
+} // namespace midpoint::app

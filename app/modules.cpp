@@ -1,0 +1,72 @@
+#include "app/modules.h"
+
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "backend/launch/supervisor.h"
+
+#include <cstdlib>
+#include <dlfcn.h>
+
+namespace midpoint::app {
+namespace {
+
+// Modules stay open until the process ends: LibTorch and Qt do not survive being unloaded.
+void* openModule(const std::string& name, const std::string& without)
+{
+    const std::filesystem::path path = modulePath(name);
+    std::error_code error;
+    if (!std::filesystem::exists(path, error))
+        throw Error(ErrorKind::Resource, concat("missing: ", path.string(), " (", without, ")"));
+    void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    if (module == nullptr)
+        throw Error(ErrorKind::Resource, concat("cannot open ", path.string(), ": ", ::dlerror()));
+    return module;
+}
+
+template <typename Function>
+Function* findFunction(void* module, const char* name)
+{
+    void* found = ::dlsym(module, name);
+    if (found == nullptr)
+        throw Error(ErrorKind::Resource, concat("the module does not fit this program: ", ::dlerror()));
+    return reinterpret_cast<Function*>(found);
+}
+
+bool isSet(const char* name)
+{
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+}
+
+} // namespace
+
+std::filesystem::path modulePath(const std::string& name)
+{
+    return launch::executablePath().parent_path().parent_path() / "lib" / name;
+}
+
+engine::EngineApi& openEngine()
+{
+    void* module = openModule(kEngineModule, "this build has no training engine; configure it with MIDPOINT_ENGINE=ON");
+    return *findFunction<engine::EngineApi*()>(module, "midpoint_engine_api")();
+}
+
+bool hasDisplay()
+{
+    return isSet("DISPLAY") || isSet("WAYLAND_DISPLAY") || isSet("QT_QPA_PLATFORM");
+}
+
+int openWindow(const std::vector<std::string>& words)
+{
+    void* module = openModule(kWindowModule, "this build has no window; configure it with MIDPOINT_GUI=ON");
+    auto* run = findFunction<int(int, char**)>(module, "midpoint_gui_main");
+    std::vector<std::string> texts = { "midpoint" };
+    texts.insert(texts.end(), words.begin(), words.end());
+    std::vector<char*> arguments;
+    for (std::string& text : texts)
+        arguments.push_back(text.data());
+    arguments.push_back(nullptr);
+    return run(static_cast<int>(texts.size()), arguments.data());
+}
+
+} // namespace midpoint::app

@@ -1,0 +1,74 @@
+#include "app/run_paths.h"
+
+#include "backend/core/error.h"
+#include "backend/core/files.h"
+#include "backend/core/text.h"
+#include "backend/launch/run_folder.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace midpoint::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kStepPrefix = "step_";
+
+} // namespace
+
+void requireExisting(const std::string& what, const fs::path& path)
+{
+    std::error_code error;
+    if (!fs::exists(path, error))
+        throw Error(ErrorKind::Usage, concat(what, ": no such file or folder: ", path.string()));
+}
+
+std::int64_t stepOf(const fs::path& checkpoint)
+{
+    const std::string name = checkpoint.filename().string();
+    std::int64_t step = 0;
+    if (startsWith(name, kStepPrefix))
+        std::from_chars(name.data() + kStepPrefix.size(), name.data() + name.size(), step);
+    return step;
+}
+
+fs::path checkpointFolder(const fs::path& path)
+{
+    requireExisting("checkpoint", path);
+    if (!launch::isRunFolder(path))
+        return path;
+    const fs::path folder = launch::RunFolder::open(path).checkpoints();
+    std::vector<fs::path> complete;
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, error))
+        if (startsWith(entry.path().filename().string(), kStepPrefix) && fs::exists(entry.path() / "manifest.json", error))
+            complete.push_back(entry.path());
+    if (complete.empty())
+        throw Error(ErrorKind::Checkpoint, concat(folder.string(), ": expected a complete checkpoint, found none"));
+    return *std::max_element(complete.begin(), complete.end(),
+        [](const fs::path& left, const fs::path& right) { return stepOf(left) < stepOf(right); });
+}
+
+config::LoadedConfig settingsFor(const fs::path& checkpoint, const Words& overrides)
+{
+    const fs::path absolute = fs::absolute(checkpoint).lexically_normal();
+    const fs::path run = absolute.parent_path().parent_path();
+    const fs::path resolved = run / "resolved.toml";
+    std::error_code error;
+    config::ConfigInput input;
+    input.check = config::Check::ValuesOnly;
+    input.name = "settings";
+    if (stepOf(absolute) > 0 && fs::exists(resolved, error)) {
+        input.text = readFile(resolved);
+        input.name = resolved.string();
+        input.folder = run;
+    }
+    config::ConfigReport report = config::readConfigText(input, overrides);
+    if (!report.problems.empty())
+        config::throwProblems(input.name, report.problems);
+    return std::move(report.loaded);
+}
+
+} // namespace midpoint::app
