@@ -15,9 +15,9 @@ namespace midpoint::difficulty {
 struct GumbelDraw {
     RngKey key;                            // prompt is filled in for each candidate
     std::int64_t count = 0;
-    std::span<const PromptId> ids;
-    std::span<const double> logits;        // empty: all equal; -infinity: never
-    std::span<const std::uint8_t> blocked; // empty: none
+    std::span<const PromptId> ids = {};
+    std::span<const double> logits = {};   // empty: all equal; -infinity: never
+    std::span<const std::uint8_t> blocked = {}; // empty: none
 };
 
 // Positions in the order of the draw; all candidates if there are fewer than count. Ties go to the smaller id.

@@ -18,12 +18,12 @@ struct SelectionInput {
     std::uint64_t seed = 0;
     std::int64_t step = 0;
     std::int64_t count = 0;                       // prompts wanted
-    std::span<const PromptId> ids;
-    std::span<const double> mean;                 // of the belief: success rate
-    std::span<const double> deviation;
-    std::span<const double> signal;               // expected p (1 - p)
-    std::span<const std::uint8_t> blocked;        // 1: must not be chosen
-    std::span<const std::int64_t> lastChosenStep; // -1: never
+    std::span<const PromptId> ids = {};
+    std::span<const double> mean = {};            // of the belief: success rate
+    std::span<const double> deviation = {};
+    std::span<const double> signal = {};          // expected p (1 - p)
+    std::span<const std::uint8_t> blocked = {};   // 1: must not be chosen
+    std::span<const std::int64_t> lastChosenStep = {}; // -1: never
 };
 
 struct Selection {

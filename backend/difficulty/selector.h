@@ -41,8 +41,8 @@ struct SelectorOptions {
     std::int64_t referencePrompts = 0;   // K
     bool reuseReference = false;         // references are trained on, so the round does not choose them again
     double explorationShare = 0.0;
-    std::vector<PromptId> pinned;        // part of every round
-    std::vector<PromptId> excluded;      // never chosen, never a reference
+    std::vector<PromptId> pinned = {};   // part of every round
+    std::vector<PromptId> excluded = {}; // never chosen, never a reference
 };
 SelectorOptions selectorOptions(const config::SelectionSection& section, std::uint64_t seed);
 
