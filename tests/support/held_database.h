@@ -1,0 +1,23 @@
+// Another connection that holds a database's write lock, for tests of waiting.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+namespace midpoint::test {
+
+class HeldDatabase {
+public:
+    explicit HeldDatabase(const std::filesystem::path& file);
+    ~HeldDatabase();
+
+private:
+    struct Connection;
+    std::unique_ptr<Connection> m_connection;
+};
+
+// Runs SQL on a database file, for tests that damage or look inside.
+void runSql(const std::filesystem::path& file, const char* sql);
+std::int64_t numberFromSql(const std::filesystem::path& file, const char* sql);
+
+} // namespace midpoint::test
