@@ -4,6 +4,12 @@
 
 namespace midpoint::engine {
 
+data::PromptTemplate makeTemplate(const config::DataSection& settings, const Tokenizer& tokenizer)
+{
+    return data::PromptTemplate({ settings.promptTemplate, settings.ownTemplate, settings.systemPrompt },
+        [&](std::string_view token) { return tokenizer.tokenToId(token).has_value(); });
+}
+
 LoadedPrompts loadPrompts(const std::vector<std::string>& files, const config::DataSection& settings, const Tokenizer& tokenizer,
     std::int64_t maxPrompts)
 {
@@ -14,8 +20,7 @@ LoadedPrompts loadPrompts(const std::vector<std::string>& files, const config::D
     if (maxPrompts > 0 && static_cast<std::int64_t>(set.prompts.size()) > maxPrompts)
         set.prompts.resize(static_cast<std::size_t>(maxPrompts));
 
-    const data::PromptTemplate promptTemplate({ settings.promptTemplate, settings.ownTemplate, settings.systemPrompt },
-        [&](std::string_view token) { return tokenizer.tokenToId(token).has_value(); });
+    const data::PromptTemplate promptTemplate = makeTemplate(settings, tokenizer);
     data::PreparedPrompts prepared = data::preparePrompts(
         set, promptTemplate, [&](std::string_view text) { return tokenizer.encode(text); }, settings.maxPromptTokens);
     for (std::string& line : data::describe(prepared.report))

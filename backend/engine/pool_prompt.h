@@ -4,6 +4,7 @@
 #include "backend/config/run_config.h"
 #include "backend/core/log.h"
 #include "backend/core/rollout.h"
+#include "backend/data/prompt_template.h"
 #include "backend/tokenizer/tokenizer.h"
 
 #include <cstdint>
@@ -26,6 +27,8 @@ struct LoadedPrompts {
     std::string dataHash;
     std::vector<std::string> report; // duplicates, contradictions, dropped prompts: lines for people
 };
+
+data::PromptTemplate makeTemplate(const config::DataSection& settings, const Tokenizer& tokenizer);
 
 // Throws Error{Data} for what cannot be used. At most `maxPrompts` (0: all) are kept, the first ones.
 LoadedPrompts loadPrompts(const std::vector<std::string>& files, const config::DataSection& settings, const Tokenizer& tokenizer,

@@ -21,6 +21,7 @@ struct RollRequest {
     const PoolPrompt* prompt = nullptr;
     Purpose purpose = Purpose::Train;
     std::int64_t samples = 1;
+    double expectedTokens = 0.0; // of a response, so that the longest begin first; 0: not known
 };
 
 class Roller {
@@ -39,7 +40,6 @@ public:
 
 private:
     const Tokenizer& m_tokenizer;
-    std::uint64_t m_seed;
     rollout::RolloutEngine m_engine;
     std::unique_ptr<reward::Grader> m_grader;
     reward::RewardComposer m_composer;

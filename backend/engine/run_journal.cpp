@@ -28,6 +28,16 @@ store::RunWriterOptions writerOptions(const RunParts& parts, std::string modelNa
     return options;
 }
 
+store::Event makeEvent(std::int64_t step, store::EventLevel level, const std::string& rule, const std::string& message)
+{
+    store::Event event;
+    event.step = step;
+    event.level = level;
+    event.rule = rule;
+    event.message = message;
+    return event;
+}
+
 std::string textOf(const std::vector<EvaluationResult>& evaluations)
 {
     std::string text;
@@ -74,6 +84,12 @@ void RunJournal::addEvent(const store::Event& event)
     logEvent(event);
 }
 
+void RunJournal::addEvent(
+    std::int64_t step, store::EventLevel level, const std::string& rule, const std::string& message)
+{
+    addEvent(makeEvent(step, level, rule, message));
+}
+
 void RunJournal::commitStart(const std::vector<EvaluationResult>& evaluations)
 {
     store::StepRecord record;
@@ -84,7 +100,7 @@ void RunJournal::commitStart(const std::vector<EvaluationResult>& evaluations)
     // The start of every curve over rollouts, tokens or time.
     for (const char* name : { "budget/rollouts", "budget/generated_tokens", "budget/trained_tokens", "budget/train_seconds" })
         record.metrics.push_back({ name, 0.0 });
-    record.events.push_back({ .step = 0, .rule = "evaluation", .message = textOf(evaluations) });
+    record.events.push_back(makeEvent(0, store::EventLevel::Info, "evaluation", textOf(evaluations)));
     m_writer.commitStep(record);
     logEvent(record.events.back());
 }
@@ -99,7 +115,7 @@ void RunJournal::commitStep(const StepOutcome& outcome, const RecordContext& con
             record.metrics.push_back(metric);
     record.events = std::move(events);
     if (!evaluations.empty())
-        record.events.push_back({ .step = record.step, .rule = "evaluation", .message = textOf(evaluations) });
+        record.events.push_back(makeEvent(record.step, store::EventLevel::Info, "evaluation", textOf(evaluations)));
     for (const policy::SkippedUpdate& skipped : outcome.update.skipped)
         m_log.warning(concat("step ", record.step, ": update ", skipped.update, " skipped: ", skipped.reason));
     for (const store::Metric& metric : record.metrics)
@@ -125,10 +141,8 @@ void RunJournal::storeRollouts(const StepOutcome& outcome)
     } catch (const Error& error) {
         // Texts are worth less than the run: go on without them, and say so.
         m_rollouts.reset();
-        addEvent({ .step = storedStep(outcome.step),
-            .level = store::EventLevel::Warning,
-            .rule = "rollouts_not_stored",
-            .message = concat("rollouts are no longer stored: ", error.what()) });
+        addEvent(storedStep(outcome.step), store::EventLevel::Warning, "rollouts_not_stored",
+            concat("rollouts are no longer stored: ", error.what()));
     }
 }
 

@@ -25,7 +25,9 @@ public:
     void commitStart(const std::vector<EvaluationResult>& evaluations);
     void commitStep(const StepOutcome& outcome, const RecordContext& context, std::vector<store::Event> events,
         const std::vector<EvaluationResult>& evaluations);
-    void addEvent(const store::Event& event); // also goes to the log
+    // Between steps; also goes to the log.
+    void addEvent(const store::Event& event);
+    void addEvent(std::int64_t step, store::EventLevel level, const std::string& rule, const std::string& message);
     void makeDurable();
     void finish();
 

@@ -6,6 +6,7 @@
 #include "backend/difficulty/prompt_pool.h"
 #include "backend/engine/health.h"
 #include "backend/engine/step_outcome.h"
+#include "backend/store/rollout_store.h"
 
 #include <span>
 

@@ -35,6 +35,15 @@ std::int64_t rolloutsOf(const std::vector<Group>& groups)
     return rollouts;
 }
 
+// Mean length of the prompt's last responses; 0 if there were none.
+double expectedTokens(const difficulty::Ledger& ledger, PromptId prompt)
+{
+    const std::vector<difficulty::LedgerEntry> history = ledger.history(prompt);
+    if (history.empty() || history.back().attempts == 0)
+        return 0.0;
+    return static_cast<double>(history.back().tokens) / static_cast<double>(history.back().attempts);
+}
+
 // Without reused references, which were counted and recorded when they were made.
 std::vector<Group> generatedGroups(const std::vector<Group>& fresh)
 {
@@ -227,7 +236,7 @@ std::vector<Group> Trainer::rollOut(const std::vector<difficulty::Choice>& choic
     for (const difficulty::Choice& choice : choices) {
         const Purpose own = purpose == Purpose::Train ? choice.purpose() : purpose;
         requests.push_back({ &m_parts.prompts->prompts[static_cast<std::size_t>(choice.index)], own,
-            m_parts.config.rollout.samplesPerPrompt });
+            m_parts.config.rollout.samplesPerPrompt, expectedTokens(m_parts.ledger, choice.prompt) });
     }
     return m_parts.roller->generate(requests, m_parts.progress.step, trainSampling(m_parts.config), m_session.stop);
 }
@@ -323,10 +332,8 @@ void Trainer::saveCheckpoint()
     const std::filesystem::path folder = engine::saveCheckpoint(checkpoints, m_parts.state(), m_parts.facts());
     checkpoint::removeOld(checkpoints, m_parts.config.checkpoint.keep);
     m_lastCheckpointStep = m_parts.progress.step;
-    m_journal.addEvent({ .step = m_parts.progress.step,
-        .rule = "checkpoint",
-        .message = concat("checkpoint ", folder.filename().string(), " written in ",
-            formatDuration(systemClock().steadySeconds() - started)) });
+    m_journal.addEvent(m_parts.progress.step, store::EventLevel::Info, "checkpoint",
+        concat(folder.filename().string(), " written in ", formatDuration(systemClock().steadySeconds() - started)));
 }
 
 void Trainer::report(const StepOutcome& outcome)
@@ -363,7 +370,7 @@ bool Trainer::obeyCommands()
     for (const launch::Command& command : m_inbox.read(problems))
         obey(command);
     for (const std::string& problem : problems)
-        m_journal.addEvent({ .step = m_parts.progress.step, .level = store::EventLevel::Warning, .rule = "command", .message = problem });
+        m_journal.addEvent(m_parts.progress.step, store::EventLevel::Warning, "command", problem);
     if (m_isPaused)
         waitWhilePaused();
     return !m_stopsAfterStep && !m_session.stop.stop_requested();

@@ -107,8 +107,9 @@ std::vector<model::NamedTensor> readAll(const fs::path& path)
     return tensors;
 }
 
-// Replaces the masters by the float32 values of a file, under their Hugging Face names.
-void readMasters(const fs::path& path, model::Model& model)
+} // namespace
+
+void readMasterWeights(const fs::path& path, model::Model& model)
 {
     const model::SafetensorsFile file(path);
     torch::NoGradGuard noGrad;
@@ -118,8 +119,6 @@ void readMasters(const fs::path& path, model::Model& model)
     }
     model.refreshComputeWeights();
 }
-
-} // namespace
 
 fs::path saveCheckpoint(const fs::path& checkpointsFolder, const TrainerState& state, const CheckpointFacts& facts)
 {
@@ -150,7 +149,7 @@ void restoreCheckpoint(const fs::path& folder, TrainerState& state, const Checkp
                 facts.dataHash, ". Set data.allow_dataset_change = true if this is meant."));
 
     if (isRounded(state.model) && fs::exists(folder / "master.safetensors"))
-        readMasters(folder / "master.safetensors", state.model);
+        readMasterWeights(folder / "master.safetensors", state.model);
     else
         state.model.readWeights(folder);
     const auto optimizer = readAll(folder / "optimizer.safetensors");

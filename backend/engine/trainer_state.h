@@ -59,4 +59,7 @@ std::filesystem::path saveCheckpoint(const std::filesystem::path& checkpointsFol
 void restoreCheckpoint(const std::filesystem::path& folder, TrainerState& state, const CheckpointFacts& facts,
     bool allowDatasetChange);
 
+// Replaces the float32 masters by the values of a master.safetensors.
+void readMasterWeights(const std::filesystem::path& file, model::Model& model);
+
 } // namespace midpoint::engine

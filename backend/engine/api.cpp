@@ -1,0 +1,86 @@
+#include "backend/engine/api.h"
+
+#include "backend/core/error.h"
+#include "backend/engine/rank.h"
+#include "backend/engine/tools.h"
+#include "backend/engine/warmup.h"
+
+namespace midpoint::engine {
+namespace {
+
+// The border where LibTorch's exceptions become ours.
+template <typename Work>
+auto guarded(Work work)
+{
+    try {
+        return work();
+    } catch (const c10::Error& error) {
+        throw Error(ErrorKind::Internal, error.what_without_backtrace());
+    }
+}
+
+class Api final : public EngineApi {
+public:
+    RankResult runRank(const RankOptions& options, Session& session) override
+    {
+        return guarded([&] { return engine::runRank(options, session); });
+    }
+    std::string evaluate(const EvalOptions& options, Session& session) override
+    {
+        return guarded([&] { return evaluateCheckpoint(options, session); });
+    }
+    std::vector<Generated> generate(const GenerateOptions& options, Session& session) override
+    {
+        return guarded([&] { return generateTexts(options, session); });
+    }
+    std::string warmup(const WarmupOptions& options, Session& session) override
+    {
+        return guarded([&] {
+            WarmupConfig config = loadWarmupConfig(options.configFile, options.overrides);
+            if (!options.outFolder.empty())
+                config.out = options.outFolder;
+            return runWarmup(config, session);
+        });
+    }
+    void exportModel(const ExportOptions& options, Session& session) override
+    {
+        guarded([&] { engine::exportModel(options, session); });
+    }
+    std::string benchDecode(const DecodeBenchOptions& options, Session& session) override
+    {
+        return guarded([&] { return engine::benchDecode(options, session); });
+    }
+    std::string benchStep(const StepBenchOptions& options, Session& session) override
+    {
+        return guarded([&] { return engine::benchStep(options, session); });
+    }
+    std::string benchSelect(const SelectBenchOptions& options, Session& session) override
+    {
+        return guarded([&] { return engine::benchSelect(options, session); });
+    }
+    std::string predictorEmbed(const EmbedOptions& options, Session& session) override
+    {
+        return guarded([&] { return embedPromptSet(options, session); });
+    }
+    std::string predictorTrain(const PredictorTrainOptions& options, Session& session) override
+    {
+        return guarded([&] { return trainPredictorFile(options, session); });
+    }
+    std::string predictorEval(const PredictorEvalOptions& options, Session& session) override
+    {
+        return guarded([&] { return evaluatePredictorFile(options, session); });
+    }
+    std::string describeDevices() override
+    {
+        return guarded([&] { return engine::describeDevices(); });
+    }
+};
+
+} // namespace
+} // namespace midpoint::engine
+
+extern "C" midpoint::engine::EngineApi* midpoint_engine_api()
+{
+    static midpoint::engine::Api api;
+    return &api;
+}

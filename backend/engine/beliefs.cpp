@@ -1,0 +1,71 @@
+#include "backend/engine/beliefs.h"
+
+#include "backend/core/clock.h"
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "backend/engine/weights_hash.h"
+#include "backend/predictor/embedding_matrix.h"
+#include "backend/predictor/predictor_belief.h"
+#include "backend/predictor/training.h"
+
+namespace midpoint::engine {
+namespace {
+
+std::unique_ptr<difficulty::Belief> makePredictor(const RunParts& parts, Session& session)
+{
+    const config::SelectionSection& settings = parts.config.selection;
+    predictor::PredictorBeliefOptions options;
+    options.predictor = settings.predictorPath;
+    options.embeddings = settings.embeddingsPath.empty() ? ensureEmbeddings(parts, session)
+                                                         : std::filesystem::path(settings.embeddingsPath);
+    options.calibration = difficulty::calibrationFromName(settings.calibration);
+    options.referenceEstimate = settings.strategy == "dots-released" ? predictor::ReferenceEstimate::Predicted
+                                                                     : predictor::ReferenceEstimate::Measured;
+    options.hasReferenceRollouts = settings.referencePrompts > 0;
+    return predictor::makePredictorBelief(options, *parts.pool);
+}
+
+std::unique_ptr<difficulty::Belief> makeBelief(const RunParts& parts, Session& session)
+{
+    const std::string& name = parts.config.selection.belief;
+    if (name == "predictor")
+        return makePredictor(parts, session);
+    throw Error(ErrorKind::Config, concat("selection.belief: expected predictor, found '", name, "'"));
+}
+
+} // namespace
+
+std::filesystem::path ensureEmbeddings(const RunParts& parts, Session& session)
+{
+    const std::filesystem::path path = parts.runFolder / "embeddings.safetensors";
+    std::vector<predictor::EmbedItem> items;
+    for (const PoolPrompt& prompt : parts.prompts->prompts)
+        items.push_back({ prompt.id, prompt.tokens });
+    predictor::EmbedOptions options;
+    options.out = path;
+    options.modelHash = weightsHash(parts.config.model.path);
+    options.dataHash = parts.prompts->dataHash;
+    options.stop = session.stop;
+    const double started = systemClock().steadySeconds();
+    const bool isNew = !std::filesystem::exists(path);
+    predictor::embedPrompts(
+        items, [&](std::span<const std::vector<std::int32_t>> batch) { return parts.model->meanHidden(batch); }, options);
+    if (isNew)
+        session.log.info(concat("embedded ", items.size(), " prompts with the starting model in ",
+            formatDuration(systemClock().steadySeconds() - started)));
+    return path;
+}
+
+std::unique_ptr<difficulty::Selector> makeSelector(const RunParts& parts, Session& session)
+{
+    const config::SelectionSection& settings = parts.config.selection;
+    std::unique_ptr<difficulty::SelectionStrategy> strategy = difficulty::makeStrategy(settings);
+    std::unique_ptr<difficulty::Belief> belief;
+    if (strategy->needsBelief())
+        belief = makeBelief(parts, session);
+    return std::make_unique<difficulty::Selector>(
+        difficulty::selectorOptions(settings, static_cast<std::uint64_t>(parts.config.run.seed)), *parts.pool, std::move(strategy),
+        std::move(belief));
+}
+
+} // namespace midpoint::engine

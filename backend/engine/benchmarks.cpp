@@ -1,0 +1,282 @@
+// `midpoint bench decode | step | select`: the real code on made-up data, medians of several repeats as JSON.
+#include "backend/engine/tools.h"
+
+#include "backend/core/clock.h"
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "backend/difficulty/selector.h"
+#include "backend/engine/threads.h"
+#include "backend/model/model.h"
+#include "backend/policy/advantage.h"
+#include "backend/policy/policy_update.h"
+#include "backend/predictor/attention_predictor.h"
+#include "backend/predictor/embedding_matrix.h"
+#include "backend/predictor/predictor_belief.h"
+#include "backend/rollout/bench_decode.h"
+#include "backend/rollout/rollout_engine.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace midpoint::engine {
+namespace {
+
+using nlohmann::json;
+
+double median(std::vector<double> values)
+{
+    std::sort(values.begin(), values.end());
+    const std::size_t middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
+}
+
+double peakMegabytes()
+{
+    rusage usage {};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+template <typename Work>
+double secondsOf(Work work)
+{
+    const double started = systemClock().steadySeconds();
+    work();
+    return systemClock().steadySeconds() - started;
+}
+
+model::Model benchModel(const std::filesystem::path& folder, const std::string& dtype)
+{
+    model::ModelOptions options;
+    options.computeType = model::parseComputeType(dtype);
+    if (!folder.empty())
+        return model::Model::load(folder, options);
+    return model::Model::random(rollout::demoShape(), { 1, DrawPurpose::Benchmark, 0, 0, 0 }, options);
+}
+
+std::vector<std::int32_t> randomTokens(std::int64_t count, std::int64_t vocabulary, std::int64_t subject)
+{
+    Rng rng({ 1, DrawPurpose::Benchmark, 0, subject, 0 });
+    std::vector<std::int32_t> tokens;
+    for (std::int64_t i = 0; i < count; ++i)
+        tokens.push_back(static_cast<std::int32_t>(rng.below(vocabulary)));
+    return tokens;
+}
+
+// One GRPO step as training does it: generate full-length responses, random rewards, advantages, update.
+class StepBench {
+public:
+    StepBench(const StepBenchOptions& options, model::Model& model)
+        : m_options(options)
+        , m_model(model)
+        , m_rollouts(model, rolloutOptions(options))
+        , m_update(model, settings(options))
+    {
+    }
+
+    void run(std::int64_t step)
+    {
+        std::vector<policy::TrainGroup> groups;
+        m_generateSeconds.push_back(secondsOf([&] { groups = generate(step); }));
+        m_updateSeconds.push_back(secondsOf([&] { m_update.step(std::move(groups), step); }));
+        m_stepSeconds.push_back(m_generateSeconds.back() + m_updateSeconds.back());
+    }
+
+    json result() const
+    {
+        const auto tokens = static_cast<double>(m_options.prompts * m_options.samplesPerPrompt * m_options.newTokens);
+        // The first run warms up.
+        const auto steady = [](const std::vector<double>& all) { return median({ all.begin() + 1, all.end() }); };
+        const double step = steady(m_stepSeconds);
+        return { { "seconds_per_step", step }, { "generate_seconds", steady(m_generateSeconds) },
+            { "update_seconds", steady(m_updateSeconds) }, { "tokens_per_second", tokens / step },
+            { "generated_tokens_per_second", tokens / steady(m_generateSeconds) },
+            { "trained_tokens_per_second", tokens / steady(m_updateSeconds) }, { "peak_megabytes", peakMegabytes() },
+            { "prompts", m_options.prompts }, { "samples_per_prompt", m_options.samplesPerPrompt },
+            { "prompt_tokens", m_options.promptTokens }, { "new_tokens", m_options.newTokens }, { "threads", m_options.threads },
+            { "dtype", m_options.dtype }, { "repeats", m_options.repeats } };
+    }
+
+private:
+    static rollout::RolloutOptions rolloutOptions(const StepBenchOptions& options)
+    {
+        rollout::RolloutOptions settings;
+        settings.maxSequences = options.prompts * options.samplesPerPrompt;
+        settings.cacheMegabytes = 4096;
+        return settings;
+    }
+
+    static policy::UpdateSettings settings(const StepBenchOptions& options)
+    {
+        config::RunConfig config;
+        config.batch.promptsPerStep = options.prompts;
+        config.batch.promptsPerUpdate = options.prompts;
+        config.rollout.maxNewTokens = options.newTokens;
+        config.optimizer.learningRate = 1e-5;
+        config.policy.logEntropy = false;
+        return policy::updateSettings(config);
+    }
+
+    std::vector<policy::TrainGroup> generate(std::int64_t step)
+    {
+        std::vector<rollout::RolloutRequest> requests;
+        for (std::int64_t i = 0; i < m_options.prompts; ++i) {
+            rollout::RolloutRequest request;
+            request.promptTokens = randomTokens(m_options.promptTokens, m_model.config().vocabularySize, step * 1000 + i);
+            request.prompt = step * 1000 + i;
+            request.step = step;
+            request.samples = m_options.samplesPerPrompt;
+            requests.push_back(std::move(request));
+        }
+        rollout::SamplingOptions sampling;
+        sampling.maxNewTokens = m_options.newTokens;
+        sampling.ignoresEndTokens = true;
+        const auto responses = m_rollouts.generate(requests, sampling, {});
+        std::vector<policy::TrainGroup> groups;
+        for (std::size_t i = 0; i < requests.size(); ++i)
+            groups.push_back(rewarded(requests[i], responses[i], step));
+        return groups;
+    }
+
+    static policy::TrainGroup rewarded(
+        const rollout::RolloutRequest& request, const std::vector<rollout::Response>& responses, std::int64_t step)
+    {
+        Rng rng({ 1, DrawPurpose::Benchmark, step, request.prompt, 1 });
+        std::vector<double> rewards;
+        for (std::size_t i = 0; i < responses.size(); ++i)
+            rewards.push_back(rng.uniform() < 0.5 ? 1.0 : 0.0);
+        const std::vector<double> advantages = policy::advantages(policy::Advantage::Grpo, rewards);
+        policy::TrainGroup group;
+        group.id = request.prompt;
+        group.promptTokens = request.promptTokens;
+        for (std::size_t i = 0; i < responses.size(); ++i) {
+            policy::TrainRow row;
+            row.tokens = responses[i].tokens;
+            row.behaviourLogprobs = responses[i].logprobs;
+            row.advantage = advantages[i];
+            group.rows.push_back(std::move(row));
+        }
+        return group;
+    }
+
+    StepBenchOptions m_options;
+    model::Model& m_model;
+    rollout::RolloutEngine m_rollouts;
+    policy::PolicyUpdate m_update;
+    std::vector<double> m_generateSeconds, m_updateSeconds, m_stepSeconds;
+};
+
+// A folder for the files that a predictor belief reads, removed at the end.
+class ScratchFolder {
+public:
+    ScratchFolder()
+    {
+        std::string pattern = (std::filesystem::temp_directory_path() / "midpoint-bench-XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr)
+            throw Error(ErrorKind::Io, concat(pattern, ": cannot create a temporary folder"));
+        m_path = pattern;
+    }
+    ~ScratchFolder()
+    {
+        std::error_code ignored;
+        std::filesystem::remove_all(m_path, ignored);
+    }
+    ScratchFolder(const ScratchFolder&) = delete;
+    ScratchFolder& operator=(const ScratchFolder&) = delete;
+    const std::filesystem::path& path() const { return m_path; }
+
+private:
+    std::filesystem::path m_path;
+};
+
+difficulty::Ledger measuredReferences(const difficulty::PromptPool& pool, std::int64_t count, std::int64_t step)
+{
+    difficulty::Ledger ledger;
+    Rng rng({ 1, DrawPurpose::Benchmark, step, 2, 0 });
+    for (std::int64_t i = 0; i < count; ++i) {
+        difficulty::LedgerEntry entry;
+        entry.prompt = pool.idAt(rng.below(pool.size()));
+        entry.step = step;
+        entry.purpose = Purpose::Reference;
+        entry.attempts = 8;
+        entry.successes = static_cast<std::int32_t>(rng.below(9));
+        ledger.add(entry);
+    }
+    return ledger;
+}
+
+} // namespace
+
+std::string benchDecode(const DecodeBenchOptions& options, Session& session)
+{
+    const ThreadScope threads(options.threads);
+    return rollout::benchDecode(options.model, { options.sequences, options.newTokens, options.promptTokens, options.repeats, options.dtype },
+        session.stop);
+}
+
+std::string benchStep(const StepBenchOptions& options, Session& session)
+{
+    const ThreadScope threads(options.threads);
+    model::Model model = benchModel(options.model, options.dtype);
+    StepBench bench(options, model);
+    for (std::int64_t repeat = 0; repeat <= options.repeats && !session.stop.stop_requested(); ++repeat) {
+        bench.run(repeat);
+        if (session.progress)
+            session.progress({ repeat, options.repeats, "steps" });
+    }
+    return bench.result().dump(2);
+}
+
+std::string benchSelect(const SelectBenchOptions& options, Session&)
+{
+    const ThreadScope threads(options.threads);
+    const ScratchFolder scratch;
+    torch::NoGradGuard noGrad;
+    std::vector<PromptId> ids(static_cast<std::size_t>(options.prompts));
+    for (std::size_t i = 0; i < ids.size(); ++i)
+        ids[i] = static_cast<PromptId>(i + 1);
+    const difficulty::PromptPool pool(ids);
+    predictor::EmbeddingMatrix(torch::randn({ options.prompts, options.embeddingSize }), ids).save(scratch.path() / "embeddings.safetensors");
+    predictor::AttentionPredictor::random({ options.embeddingSize, options.hiddenSize, 10 }, 1)
+        .save(scratch.path() / "predictor.safetensors");
+    predictor::PredictorBeliefOptions beliefOptions;
+    beliefOptions.predictor = scratch.path() / "predictor.safetensors";
+    beliefOptions.embeddings = scratch.path() / "embeddings.safetensors";
+
+    config::SelectionSection section;
+    section.strategy = "dots";
+    section.referencePrompts = options.references;
+    section.intervalSteps = 1;
+    std::unique_ptr<difficulty::Belief> belief;
+    const double setup = secondsOf([&] { belief = predictor::makePredictorBelief(beliefOptions, pool); });
+    difficulty::Selector selector(
+        difficulty::selectorOptions(section, 1), pool, difficulty::makeStrategy(section), std::move(belief));
+
+    const torch::Tensor queries = torch::randn({ options.prompts, options.hiddenSize });
+    const torch::Tensor references = torch::randn({ options.references, options.hiddenSize });
+    const torch::Tensor labels = torch::rand({ options.references });
+    std::vector<double> selection, bare;
+    difficulty::Ledger ledger;
+    for (std::int64_t step = 0; step <= options.repeats; ++step) {
+        for (const difficulty::LedgerEntry& entry : measuredReferences(pool, options.references, step).entries())
+            ledger.add(entry);
+        selection.push_back(secondsOf([&] { selector.beginRound(step, ledger, std::min<std::int64_t>(512, options.prompts)); }));
+        bare.push_back(secondsOf([&] {
+            const torch::Tensor scores = torch::mm(queries, references.t());
+            const torch::Tensor mean = torch::mv(torch::softmax(scores, 1), labels);
+            static_cast<void>(mean);
+        }));
+    }
+    const double seconds = median({ selection.begin() + 1, selection.end() });
+    const double bareSeconds = median({ bare.begin() + 1, bare.end() });
+    return json { { "select_seconds", seconds }, { "bare_product_softmax_seconds", bareSeconds }, { "ratio", seconds / bareSeconds },
+        { "set_up_seconds", setup }, { "prompts", options.prompts }, { "references", options.references },
+        { "embedding_size", options.embeddingSize }, { "hidden_size", options.hiddenSize }, { "threads", options.threads },
+        { "peak_megabytes", peakMegabytes() }, { "repeats", options.repeats } }
+        .dump(2);
+}
+
+} // namespace midpoint::engine

@@ -1,0 +1,131 @@
+// `midpoint predictor embed | train | eval`: files in, files out.
+#include "backend/engine/tools.h"
+
+#include "backend/core/clock.h"
+#include "backend/core/error.h"
+#include "backend/core/files.h"
+#include "backend/core/text.h"
+#include "backend/engine/pool_prompt.h"
+#include "backend/engine/threads.h"
+#include "backend/engine/weights_hash.h"
+#include "backend/model/model.h"
+#include "backend/predictor/attention_predictor.h"
+#include "backend/predictor/embedding_matrix.h"
+#include "backend/predictor/training.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace midpoint::engine {
+namespace {
+
+using nlohmann::json;
+
+json spreadJson(const predictor::Spread& spread) { return { { "mean", spread.mean }, { "std", spread.deviation } }; }
+
+json reportJson(const predictor::EvalReport& report)
+{
+    return { { "policy", report.policy }, { "mse", spreadJson(report.meanSquaredError) },
+        { "mae", spreadJson(report.meanAbsoluteError) }, { "pearson", spreadJson(report.pearson) },
+        { "spearman", spreadJson(report.spearman) }, { "ece", spreadJson(report.calibrationError) },
+        { "noise_ceiling", spreadJson(report.noiseCeiling) }, { "precision", spreadJson(report.precision) },
+        { "precision_random", spreadJson(report.randomPrecision) },
+        { "precision_upper_bound", spreadJson(report.precisionUpperBound) },
+        { "mae_mean_only", spreadJson(report.baselineAbsoluteError) },
+        { "mae_nearest", spreadJson(report.nearestAbsoluteError) }, { "pearson_nearest", spreadJson(report.nearestPearson) } };
+}
+
+} // namespace
+
+std::string embedPromptSet(const EmbedOptions& options, Session& session)
+{
+    const ThreadScope threads(options.threads);
+    const Tokenizer tokenizer = Tokenizer::load(options.model);
+    model::ModelOptions modelOptions;
+    modelOptions.computeType = model::parseComputeType(options.dtype);
+    const model::Model model = model::Model::load(options.model, modelOptions);
+    config::DataSection data;
+    data.promptTemplate = options.promptTemplate;
+    data.maxPromptTokens = options.maxTokens;
+    const LoadedPrompts prompts = loadPrompts(options.dataFiles, data, tokenizer);
+    for (const std::string& line : prompts.report)
+        session.log.info(line);
+    std::vector<predictor::EmbedItem> items;
+    for (const PoolPrompt& prompt : prompts.prompts)
+        items.push_back({ prompt.id, prompt.tokens });
+
+    predictor::EmbedOptions embed;
+    embed.out = options.out;
+    embed.modelHash = weightsHash(options.model);
+    embed.dataHash = prompts.dataHash;
+    embed.stop = session.stop;
+    if (session.progress)
+        embed.progress = [&](std::int64_t done, std::int64_t total) { session.progress({ done, total, "prompts" }); };
+    const double started = systemClock().steadySeconds();
+    const predictor::EmbeddingMatrix matrix = predictor::embedPrompts(
+        items, [&](std::span<const std::vector<std::int32_t>> batch) { return model.meanHidden(batch); }, embed);
+    return json { { "out", options.out.string() }, { "prompts", matrix.size() }, { "dimension", matrix.dimension() },
+        { "seconds", systemClock().steadySeconds() - started } }
+        .dump(2);
+}
+
+std::string trainPredictorFile(const PredictorTrainOptions& options, Session& session)
+{
+    const ThreadScope threads(options.threads);
+    const auto embeddings = predictor::EmbeddingMatrix::open(options.embeddings);
+    std::vector<predictor::PolicyLabels> train;
+    std::vector<predictor::PolicyLabels> heldOut;
+    for (predictor::PolicyLabels& labels : predictor::readLabels(options.labels, embeddings)) {
+        const bool isHeldOut = std::find(options.heldOutPolicies.begin(), options.heldOutPolicies.end(), labels.policy)
+            != options.heldOutPolicies.end();
+        (isHeldOut ? heldOut : train).push_back(std::move(labels));
+    }
+    if (heldOut.size() != options.heldOutPolicies.size())
+        throw Error(ErrorKind::Usage, concat("--held-out: expected policies that the labels contain, found ", heldOut.size(), " of ",
+                                          options.heldOutPolicies.size(), " (", join(options.heldOutPolicies, ", "), ")"));
+    predictor::TrainOptions settings;
+    settings.shape.embeddingSize = embeddings.dimension();
+    settings.shape.hiddenSize = options.hiddenSize;
+    settings.epochs = options.epochs;
+    settings.batch = options.batch;
+    settings.references = options.references;
+    settings.learningRate = options.learningRate;
+    settings.seed = options.seed;
+    settings.stop = session.stop;
+    if (session.progress)
+        settings.progress = [&](const predictor::TrainProgress& progress) {
+            std::string text = concat("loss ", fixed(progress.loss, 4));
+            if (!heldOut.empty())
+                text += concat("  held-out Pearson ", fixed(progress.heldOutPearson, 3));
+            session.progress({ progress.epoch, progress.epochs, text });
+        };
+    const double started = systemClock().steadySeconds();
+    const predictor::TrainResult result = predictor::trainPredictor(embeddings, train, heldOut, settings);
+    predictor::Metadata metadata = embeddings.metadata(); // which embeddings it understands
+    metadata["policies"] = std::to_string(train.size());
+    metadata["seed"] = std::to_string(options.seed);
+    result.predictor.save(options.out, metadata);
+    return json { { "out", options.out.string() }, { "labels", result.report.labels }, { "steps", result.report.steps },
+        { "epoch_loss", result.report.epochLoss }, { "held_out_pearson", result.report.heldOutPearson },
+        { "best_epoch", result.report.bestEpoch }, { "seconds", systemClock().steadySeconds() - started } }
+        .dump(2);
+}
+
+std::string evaluatePredictorFile(const PredictorEvalOptions& options, Session&)
+{
+    const ThreadScope threads(options.threads);
+    const auto embeddings = predictor::EmbeddingMatrix::open(options.embeddings);
+    const auto predictor = predictor::AttentionPredictor::load(options.predictor);
+    const std::vector<predictor::PolicyLabels> labels = predictor::readLabels(options.labels, embeddings);
+    predictor::EvalOptions settings;
+    settings.references = options.references;
+    settings.seeds = options.seeds;
+    settings.calibrator = predictor::postHocFromName(options.calibrator);
+    json policies = json::array();
+    for (const predictor::EvalReport& report : predictor::evaluatePredictor(predictor, embeddings, labels, settings))
+        policies.push_back(reportJson(report));
+    return json { { "predictor", options.predictor.string() }, { "policies", policies } }.dump(2);
+}
+
+} // namespace midpoint::engine

@@ -1,0 +1,104 @@
+#include "backend/engine/roller.h"
+
+#include "backend/reward/grader_factory.h"
+
+#include <algorithm>
+
+namespace midpoint::engine {
+namespace {
+
+rollout::RolloutOptions rolloutOptions(const config::RunConfig& config)
+{
+    rollout::RolloutOptions options;
+    options.maxSequences = config.rollout.maxSequences;
+    options.cacheMegabytes = config.rollout.kvCacheMegabytes;
+    options.blockTokens = config.rollout.kvBlockTokens;
+    return options;
+}
+
+} // namespace
+
+rollout::SamplingOptions trainSampling(const config::RunConfig& config)
+{
+    rollout::SamplingOptions sampling;
+    sampling.seed = static_cast<std::uint64_t>(config.run.seed);
+    sampling.temperature = config.rollout.temperature;
+    sampling.topK = config.rollout.topK;
+    sampling.topP = config.rollout.topP;
+    sampling.maxNewTokens = config.rollout.maxNewTokens;
+    return sampling;
+}
+
+rollout::SamplingOptions evaluationSampling(const config::RunConfig& config)
+{
+    rollout::SamplingOptions sampling = trainSampling(config);
+    sampling.temperature = config.eval.temperature;
+    sampling.topK = 0;
+    sampling.topP = config.eval.topP;
+    return sampling;
+}
+
+Roller::Roller(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer)
+    : m_tokenizer(tokenizer)
+    , m_engine(model, rolloutOptions(config))
+    , m_grader(reward::makeGrader(config.reward))
+    , m_composer(config.reward, config.rollout.maxNewTokens)
+{
+}
+
+std::vector<Group> Roller::generate(
+    std::span<const RollRequest> requests, std::int64_t step, const rollout::SamplingOptions& sampling, std::stop_token stop)
+{
+    std::vector<rollout::RolloutRequest> asked;
+    std::vector<Group> groups;
+    for (const RollRequest& request : requests) {
+        rollout::RolloutRequest item;
+        item.promptTokens = request.prompt->tokens;
+        item.prompt = request.prompt->id;
+        item.purpose = request.purpose;
+        item.step = step;
+        item.samples = request.samples;
+        item.expectedTokens = request.expectedTokens;
+        asked.push_back(std::move(item));
+        Group group;
+        group.prompt = request.prompt->id;
+        group.promptIndex = request.prompt->index;
+        group.purpose = request.purpose;
+        group.birthStep = step;
+        group.promptTokens = request.prompt->tokens;
+        groups.push_back(std::move(group));
+    }
+    std::vector<std::vector<rollout::Response>> responses = m_engine.generate(asked, sampling, stop);
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        for (rollout::Response& response : responses[i]) {
+            Rollout rollout;
+            rollout.tokens = std::move(response.tokens);
+            rollout.logprobs = std::move(response.logprobs);
+            rollout.finish = response.finish;
+            groups[i].rollouts.push_back(std::move(rollout));
+        }
+    return groups;
+}
+
+void Roller::grade(std::vector<Group>& groups, std::span<const PoolPrompt> prompts)
+{
+    std::vector<Rollout*> rollouts;
+    std::vector<const PoolPrompt*> owners;
+    for (Group& group : groups)
+        for (Rollout& rollout : group.rollouts) {
+            if (!rollout.text.empty()) // a reused reference, graded already
+                continue;
+            rollout.text = m_tokenizer.decode(rollout.tokens);
+            rollouts.push_back(&rollout);
+            owners.push_back(&prompts[static_cast<std::size_t>(group.promptIndex)]);
+        }
+    std::vector<reward::GradeRequest> requests;
+    for (std::size_t i = 0; i < rollouts.size(); ++i)
+        requests.push_back({ rollouts[i]->text, owners[i]->answer, rollouts[i]->finish == FinishReason::Length, owners[i]->question,
+            static_cast<std::int64_t>(rollouts[i]->tokens.size()) });
+    const std::vector<reward::Grade> grades = m_grader->grade(requests);
+    for (std::size_t i = 0; i < rollouts.size(); ++i)
+        m_composer.apply(grades[i], *rollouts[i]);
+}
+
+} // namespace midpoint::engine
