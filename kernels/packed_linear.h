@@ -1,4 +1,4 @@
-// y = round(x W^T + bias) for few rows, with W copied once into the order in which the inner loop reads it.
+// y = round(x W^T + bias) for few rows, rounded to the matrix's type even where y is stored as float32, with W copied once into the order in which the inner loop reads it.
 //
 // Every output is a sum over the inputs in rising order in float32 (bf16 instructions add two products at a time): it does not
 // depend on the number of rows, on the other rows or on the threads.

@@ -87,11 +87,11 @@ void finishRow(const Floats* sums, int vectors, const T* bias, Y* y, std::int64_
     for (int v = 0; v < vectors; ++v) {
         const std::int64_t first = v * kLanes;
         if (first + kLanes <= count) {
-            store(y + first, bias == nullptr ? sums[v] : sums[v] + load(bias + first));
+            store(y + first, rounded<T>(bias == nullptr ? sums[v] : sums[v] + load(bias + first)));
             continue;
         }
         for (std::int64_t lane = 0; first + lane < count; ++lane)
-            convert(sums[v][lane] + (bias == nullptr ? 0.0F : toFloat(bias[first + lane])), y[first + lane]);
+            convert(rounded<T>(sums[v][lane] + (bias == nullptr ? 0.0F : toFloat(bias[first + lane]))), y[first + lane]);
     }
 }
 

@@ -11,7 +11,7 @@ void packedLinearReference(
             double sum = arguments.bias == nullptr ? 0.0 : readElement(arguments.bias, o, type);
             for (std::int64_t i = 0; i < inputs; ++i)
                 sum += readElement(arguments.x, r * inputs + i, type) * readElement(weight, o * inputs + i, type);
-            writeElement(arguments.y, r * outputs + o, arguments.yType, sum);
+            writeElement(arguments.y, r * outputs + o, arguments.yType, roundedTo(type, sum));
         }
 }
 

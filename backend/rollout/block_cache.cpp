@@ -1,0 +1,71 @@
+#include "backend/rollout/block_cache.h"
+
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace midpoint::rollout {
+
+BlockCache::BlockCache(const kernels::PagedCacheShape& shape, std::int64_t layers, std::int64_t blocks)
+    : m_shape(shape)
+    , m_layers(layers)
+    , m_blocks(blocks)
+    , m_layerBytes(blocks * shape.blockElements() * kernels::sizeOf(shape.type))
+    , m_users(static_cast<std::size_t>(blocks), 0)
+{
+    const auto bytes = static_cast<std::size_t>(layers * m_layerBytes);
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        throw Error(ErrorKind::Resource,
+            concat("no memory for a key-value cache of ", formatBytes(bytes), ": ", std::strerror(errno), "; lower rollout.kv_cache_megabytes"));
+    m_memory = static_cast<std::byte*>(memory);
+}
+
+BlockCache::~BlockCache() { ::munmap(m_memory, static_cast<std::size_t>(m_layers * m_layerBytes)); }
+
+std::int64_t BlockCache::bytesPerBlock(const kernels::PagedCacheShape& shape, std::int64_t layers)
+{
+    return layers * shape.blockElements() * kernels::sizeOf(shape.type);
+}
+
+std::int64_t BlockCache::touchedBytes() const { return m_untouched * bytesPerBlock(m_shape, m_layers); }
+
+std::int32_t BlockCache::take()
+{
+    MIDPOINT_ASSERT(freeBlocks() > 0, "whoever takes a block has made sure that there is one");
+    std::int32_t block = 0;
+    if (m_free.empty()) {
+        block = m_untouched++;
+    } else {
+        block = m_free.back();
+        m_free.pop_back();
+    }
+    m_users[static_cast<std::size_t>(block)] = 1;
+    ++m_used;
+    return block;
+}
+
+void BlockCache::share(std::int32_t block) { ++m_users[static_cast<std::size_t>(block)]; }
+
+void BlockCache::release(std::int32_t block)
+{
+    if (--m_users[static_cast<std::size_t>(block)] > 0)
+        return;
+    m_free.push_back(block);
+    --m_used;
+}
+
+std::int32_t BlockCache::copy(std::int32_t block)
+{
+    const std::int32_t fresh = take();
+    const std::int64_t bytes = m_shape.blockElements() * kernels::sizeOf(m_shape.type);
+    for (std::int64_t l = 0; l < m_layers; ++l)
+        std::memcpy(layer(l) + fresh * bytes, layer(l) + block * bytes, static_cast<std::size_t>(bytes));
+    return fresh;
+}
+
+} // namespace midpoint::rollout

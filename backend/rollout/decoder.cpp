@@ -1,0 +1,214 @@
+#include "backend/rollout/decoder.h"
+
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "kernels/rms_norm.h"
+#include "kernels/swiglu.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace midpoint::rollout {
+namespace {
+
+using kernels::ElementType;
+using kernels::PackedMatrix;
+
+// Weights up to this size stay in a core's caches, so that every thread may read all of them for its own rows.
+constexpr std::int64_t kSmallModelBytes = std::int64_t { 8 } << 20;
+constexpr std::int64_t kFewestRowsPerThread = 8;
+
+ElementType elementType(torch::ScalarType type)
+{
+    return type == torch::kFloat32 ? ElementType::Float32
+        : type == torch::kBFloat16 ? ElementType::BFloat16
+                                   : ElementType::Float16;
+}
+
+const void* dataOf(const torch::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
+
+void pack(PackedMatrix& matrix, const torch::Tensor& weight, ElementType type)
+{
+    MIDPOINT_ASSERT(weight.is_contiguous(), "compute weights are whole parameters");
+    if (matrix.outputs() == 0)
+        matrix = PackedMatrix(weight.const_data_ptr(), weight.size(0), weight.size(1), type);
+    else
+        matrix.refresh(weight.const_data_ptr());
+}
+
+std::int64_t roundUpTo(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+} // namespace
+
+void Decoder::Buffer::reserve(std::int64_t rows, std::int64_t rowBytes)
+{
+    m_rowBytes = rowBytes;
+    m_memory.resize(static_cast<std::size_t>(rows * rowBytes));
+}
+
+Decoder::Decoder(const model::Model& model, std::int64_t blockTokens)
+    : m_model(model)
+    , m_type(elementType(model.options().computeType))
+    , m_cacheShape { roundUpTo(blockTokens, kernels::kPagedBlockUnit), model.config().kvHeadCount, model.config().headDimension, m_type }
+    , m_rotary { model.rotaryCosine().const_data_ptr<float>(), model.rotarySine().const_data_ptr<float>(), model.rotaryCosine().size(0) }
+    , m_vocabulary(model.config().vocabularySize)
+    , m_layers(static_cast<std::size_t>(model.config().layerCount))
+{
+    if (!model.options().device.is_cpu())
+        throw Error(ErrorKind::Resource, concat("rollouts run on the CPU; the model is on ", model.options().device.str()));
+}
+
+void Decoder::refresh()
+{
+    const model::Weights& weights = m_model.weights();
+    for (std::size_t l = 0; l < m_layers.size(); ++l) {
+        pack(m_layers[l].qkv, weights.layers[l].qkv, m_type);
+        pack(m_layers[l].attentionOutput, weights.layers[l].attentionOutput, m_type);
+        pack(m_layers[l].gateUp, weights.layers[l].gateUp, m_type);
+        pack(m_layers[l].down, weights.layers[l].down, m_type);
+    }
+    pack(m_head, weights.head, m_type);
+    m_packedBytes = 0;
+    for (const PackedMatrix* matrix : matrices())
+        m_packedBytes += matrix->bytes();
+}
+
+std::vector<const PackedMatrix*> Decoder::matrices() const
+{
+    std::vector<const PackedMatrix*> all;
+    for (const Layer& layer : m_layers)
+        all.insert(all.end(), { &layer.qkv, &layer.attentionOutput, &layer.gateUp, &layer.down });
+    all.push_back(&m_head);
+    return all;
+}
+
+void Decoder::reserve(std::int64_t rows)
+{
+    if (rows <= m_reservedRows)
+        return;
+    m_reservedRows = rows;
+    const model::ModelConfig& config = m_model.config();
+    const std::int64_t size = kernels::sizeOf(m_type);
+    m_positions.resize(static_cast<std::size_t>(rows));
+    m_rows.resize(static_cast<std::size_t>(rows));
+    for (Buffer* buffer : { &m_hidden, &m_normed, &m_residual })
+        buffer->reserve(rows, config.hiddenSize * size);
+    m_qkv.reserve(rows, config.qkvRows() * size);
+    m_attended.reserve(rows, config.queryRows() * size);
+    m_gateUp.reserve(rows, 2 * config.intermediateSize * size);
+    m_gated.reserve(rows, config.intermediateSize * size);
+}
+
+void Decoder::forEachRange(std::int64_t rows, const std::function<void(std::int64_t, std::int64_t)>& step)
+{
+    if (m_packedBytes <= kSmallModelBytes)
+        at::parallel_for(0, rows, kFewestRowsPerThread, step);
+    else
+        step(0, rows);
+}
+
+void Decoder::decodeRange(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end, BlockCache& cache, float* logits)
+{
+    embed(rows, begin, end);
+    runLayers(begin, end, cache);
+    kernels::packedLinear(m_head, { end - begin, m_normed.row(begin), nullptr, logits + begin * m_vocabulary, ElementType::Float32 });
+}
+
+void Decoder::prefill(std::span<const DecodeRow> rows, std::span<const std::int64_t> wanted, BlockCache& cache, float* logits)
+{
+    const auto count = static_cast<std::int64_t>(rows.size());
+    reserve(count);
+    embed(rows, 0, count);
+    runLayers(0, count, cache);
+    // Rows are gathered in a buffer that is free by now.
+    const auto rowBytes = static_cast<std::size_t>(m_model.config().hiddenSize * kernels::sizeOf(m_type));
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+        std::memcpy(m_residual.row(static_cast<std::int64_t>(i)), m_normed.row(wanted[i]), rowBytes);
+    kernels::packedLinear(
+        m_head, { static_cast<std::int64_t>(wanted.size()), m_residual.row(0), nullptr, logits, ElementType::Float32 });
+}
+
+void Decoder::embed(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end)
+{
+    const auto rowBytes = m_model.config().hiddenSize * kernels::sizeOf(m_type);
+    const auto* embedding = static_cast<const std::byte*>(dataOf(m_model.weights().embedding));
+    for (std::int64_t r = begin; r < end; ++r) {
+        const DecodeRow& row = rows[static_cast<std::size_t>(r)];
+        std::memcpy(m_hidden.row(r), embedding + row.token * rowBytes, static_cast<std::size_t>(rowBytes));
+        m_positions[static_cast<std::size_t>(r)] = row.position;
+        m_rows[static_cast<std::size_t>(r)] = { row.table, row.position + 1 };
+    }
+}
+
+void Decoder::linear(const PackedMatrix& matrix, const torch::Tensor& bias, std::int64_t rows, const void* x, void* y) const
+{
+    kernels::packedLinear(matrix, { rows, x, dataOf(bias), y, m_type });
+}
+
+// normed = norm(hidden += residual)
+void Decoder::addNorm(const torch::Tensor& weight, std::int64_t begin, std::int64_t end)
+{
+    const model::ModelConfig& config = m_model.config();
+    kernels::addRmsNorm({ end - begin, config.hiddenSize, static_cast<float>(config.rmsNormEpsilon), m_type },
+        { m_hidden.row(begin), m_residual.row(begin), dataOf(weight), m_normed.row(begin) });
+}
+
+void Decoder::runLayers(std::int64_t begin, std::int64_t end, BlockCache& cache)
+{
+    const model::ModelConfig& config = m_model.config();
+    const model::Weights& weights = m_model.weights();
+    const std::int64_t rows = end - begin;
+    for (std::size_t l = 0; l < m_layers.size(); ++l) {
+        const model::LayerWeights& layer = weights.layers[l];
+        if (l == 0)
+            kernels::rmsNormForward({ rows, config.hiddenSize, static_cast<float>(config.rmsNormEpsilon), m_type },
+                { m_hidden.row(begin), dataOf(layer.inputNorm), m_normed.row(begin), nullptr });
+        else
+            addNorm(layer.inputNorm, begin, end);
+        linear(m_layers[l].qkv, layer.qkvBias, rows, m_normed.row(begin), m_qkv.row(begin));
+        attend(layer, static_cast<std::int64_t>(l), begin, end, cache);
+        linear(m_layers[l].attentionOutput, layer.attentionOutputBias, rows, m_attended.row(begin), m_residual.row(begin));
+        addNorm(layer.postNorm, begin, end);
+        linear(m_layers[l].gateUp, layer.gateUpBias, rows, m_normed.row(begin), m_gateUp.row(begin));
+        const auto* gate = static_cast<const std::byte*>(m_gateUp.row(begin));
+        kernels::swigluForward({ rows, config.intermediateSize, 2 * config.intermediateSize, m_type },
+            { gate, gate + config.intermediateSize * kernels::sizeOf(m_type), m_gated.row(begin) });
+        linear(m_layers[l].down, layer.downBias, rows, m_gated.row(begin), m_residual.row(begin));
+    }
+    addNorm(weights.finalNorm, begin, end);
+}
+
+// Qwen3: every query and key head is normalised.
+void Decoder::normaliseHeads(const model::LayerWeights& weights, std::int64_t begin, std::int64_t end)
+{
+    const model::ModelConfig& config = m_model.config();
+    const auto epsilon = static_cast<float>(config.rmsNormEpsilon);
+    for (std::int64_t r = begin; r < end; ++r) {
+        auto* query = static_cast<std::byte*>(m_qkv.row(r));
+        auto* key = query + config.queryRows() * kernels::sizeOf(m_type);
+        kernels::rmsNormForward({ config.headCount, config.headDimension, epsilon, m_type }, { query, dataOf(weights.queryNorm), query, nullptr });
+        kernels::rmsNormForward({ config.kvHeadCount, config.headDimension, epsilon, m_type }, { key, dataOf(weights.keyNorm), key, nullptr });
+    }
+}
+
+void Decoder::attend(const model::LayerWeights& weights, std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache)
+{
+    const model::ModelConfig& config = m_model.config();
+    const std::int64_t rows = end - begin;
+    const std::int64_t size = kernels::sizeOf(m_type);
+    if (config.hasQueryKeyNorm)
+        normaliseHeads(weights, begin, end);
+    auto* qkv = static_cast<std::byte*>(m_qkv.row(begin));
+    const kernels::PagedRow* pagedRows = m_rows.data() + begin;
+    kernels::rotary(m_rotary,
+        { rows, config.headCount + config.kvHeadCount, config.headDimension, config.qkvRows(), m_positions.data() + begin, qkv, m_type,
+            kernels::RotaryDirection::Forward });
+    kernels::pagedWrite(m_cacheShape,
+        { rows, qkv + config.queryRows() * size, qkv + (config.queryRows() + config.kvRows()) * size, config.qkvRows(), cache.layer(layer),
+            pagedRows });
+    const float scale = 1.0F / std::sqrt(static_cast<float>(config.headDimension));
+    kernels::pagedAttention(m_cacheShape,
+        { rows, config.headCount, scale, qkv, config.qkvRows(), cache.layer(layer), pagedRows, m_attended.row(begin) });
+}
+
+} // namespace midpoint::rollout

@@ -1,0 +1,352 @@
+#include "backend/rollout/generation.h"
+
+#include "backend/core/clock.h"
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "kernels/sample.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace midpoint::rollout {
+namespace {
+
+constexpr std::int64_t kMebibyte = 1 << 20;
+constexpr std::int64_t kMostPrefillLogits = 4 << 20; // 16 MiB of next-token logits of prompts at once
+
+std::int64_t budgetBlocks(const Decoder& decoder, const RolloutOptions& options)
+{
+    return options.cacheMegabytes * kMebibyte / BlockCache::bytesPerBlock(decoder.cacheShape(), decoder.layers());
+}
+
+std::vector<bool> endTokens(const model::ModelConfig& config, const SamplingOptions& sampling)
+{
+    std::vector<bool> isEnd(static_cast<std::size_t>(config.vocabularySize), false);
+    if (sampling.ignoresEndTokens)
+        return isEnd;
+    const auto mark = [&](std::int32_t id) {
+        if (id >= 0 && id < config.vocabularySize)
+            isEnd[static_cast<std::size_t>(id)] = true;
+    };
+    std::for_each(config.endTokens.begin(), config.endTokens.end(), mark);
+    std::for_each(sampling.extraEndTokens.begin(), sampling.extraEndTokens.end(), mark);
+    return isEnd;
+}
+
+kernels::SampleSettings sampleSettings(const SamplingOptions& sampling)
+{
+    return { sampling.temperature, sampling.topK, sampling.topP };
+}
+
+std::int64_t sizeOf(const std::vector<std::int32_t>& tokens) { return static_cast<std::int64_t>(tokens.size()); }
+
+} // namespace
+
+Generation::Generation(const model::Model& model, Decoder& decoder, const RolloutOptions& options, const SamplingOptions& sampling,
+    std::span<const RolloutRequest> requests)
+    : m_model(model)
+    , m_decoder(decoder)
+    , m_options(options)
+    , m_sampling(sampling)
+    , m_requests(requests)
+    , m_isEnd(endTokens(model.config(), sampling))
+    , m_cache(decoder.cacheShape(), decoder.layers(), std::max<std::int64_t>(1, budgetBlocks(decoder, options)))
+    , m_responses(requests.size())
+{
+    check();
+    sortRequests();
+}
+
+void Generation::check() const
+{
+    const model::ModelConfig& config = m_model.config();
+    if (m_sampling.maxNewTokens <= 0 || !(m_sampling.temperature >= 0) || m_sampling.topK < 0 || !(m_sampling.topP > 0) || m_sampling.topP > 1)
+        throw Error(ErrorKind::Config,
+            concat("sampling: expected max_new_tokens >= 1, temperature >= 0, top_k >= 0 and 0 < top_p <= 1, found ", m_sampling.maxNewTokens,
+                ", ", m_sampling.temperature, ", ", m_sampling.topK, " and ", m_sampling.topP));
+    for (const RolloutRequest& request : m_requests) {
+        const std::int64_t length = sizeOf(request.promptTokens);
+        if (length == 0 || length >= config.maxPositions)
+            throw Error(ErrorKind::Data,
+                concat("prompt ", request.prompt, " has ", length, " tokens; expected 1 to ", config.maxPositions - 1,
+                    " (max_position_embeddings of the model is ", config.maxPositions, ")"));
+        for (const std::int32_t id : request.promptTokens)
+            if (id < 0 || id >= config.vocabularySize)
+                throw Error(ErrorKind::Data,
+                    concat("prompt ", request.prompt, " has the token id ", id, "; the model's vocabulary has ", config.vocabularySize));
+        const std::int64_t need = blocksOfPrompt(request) + blocksOfSequence(request);
+        const std::int64_t blockBytes = BlockCache::bytesPerBlock(m_decoder.cacheShape(), m_decoder.layers());
+        if (need > budgetBlocks(m_decoder, m_options))
+            throw Error(ErrorKind::Resource,
+                concat("the key-value cache of ", m_options.cacheMegabytes, " MiB (rollout.kv_cache_megabytes) cannot hold one sequence of ",
+                    length, " prompt and ", maxNewTokens(request), " new tokens: it needs ",
+                    (need * blockBytes + kMebibyte - 1) / kMebibyte, " MiB"));
+    }
+}
+
+// Longest first, so that no long sequence is left over to decode alone at the end.
+void Generation::sortRequests()
+{
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < m_requests.size(); ++i)
+        if (m_requests[i].samples > 0)
+            order.push_back(i);
+    const auto expected = [&](std::size_t i) {
+        return m_requests[i].expectedTokens > 0 ? m_requests[i].expectedTokens : static_cast<double>(m_sampling.maxNewTokens);
+    };
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return expected(a) > expected(b); });
+    m_waiting.assign(order.begin(), order.end());
+    for (const std::size_t i : order)
+        m_responses[i].resize(static_cast<std::size_t>(m_requests[i].samples));
+}
+
+std::int64_t Generation::maxNewTokens(const RolloutRequest& request) const
+{
+    return std::min(m_sampling.maxNewTokens, m_model.config().maxPositions - sizeOf(request.promptTokens));
+}
+
+std::int64_t Generation::blocksOfPrompt(const RolloutRequest& request) const
+{
+    return m_cache.blocksFor(sizeOf(request.promptTokens));
+}
+
+std::int64_t Generation::blocksOfSequence(const RolloutRequest& request) const
+{
+    const std::int64_t prompt = sizeOf(request.promptTokens);
+    const std::int64_t shared = prompt / m_cache.shape().blockTokens;
+    return m_cache.blocksFor(prompt + maxNewTokens(request) - 1) - shared; // the last token is never fed
+}
+
+std::vector<std::vector<Response>> Generation::run(std::stop_token stop, const RolloutEngine::Progress& progress)
+{
+    std::int64_t all = 0;
+    for (const auto& group : m_responses)
+        all += static_cast<std::int64_t>(group.size());
+    const Clock& clock = systemClock();
+    while (m_finished < all) {
+        if (stop.stop_requested())
+            throw Error(ErrorKind::Cancelled, "generation was stopped");
+        const double started = clock.steadySeconds();
+        refill();
+        const double filled = clock.steadySeconds();
+        if (!m_active.empty())
+            decodeStep();
+        m_statistics.prefillSeconds += filled - started;
+        m_statistics.decodeSeconds += clock.steadySeconds() - filled;
+        if (progress)
+            progress(m_finished, all);
+    }
+    m_statistics.cacheBytes = m_cache.touchedBytes();
+    return std::move(m_responses);
+}
+
+void Generation::refill()
+{
+    while (static_cast<std::int64_t>(m_active.size()) < m_options.maxSequences) {
+        if (m_started.empty()) {
+            const std::vector<std::size_t> chosen = nextRequests();
+            if (chosen.empty())
+                break;
+            prefill(chosen);
+        }
+        Group& group = m_started.front();
+        if (!startSample(group))
+            break;
+        if (group.nextSample == m_requests[group.request].samples) {
+            finishGroup(group);
+            m_started.pop_front();
+        }
+    }
+    MIDPOINT_ASSERT(!m_active.empty() || (m_waiting.empty() && m_started.empty()), "an empty cache holds at least one sequence");
+    m_statistics.peakSequences = std::max(m_statistics.peakSequences, static_cast<std::int64_t>(m_active.size()));
+    m_statistics.peakBlocks = std::max(m_statistics.peakBlocks, m_cache.usedBlocks());
+}
+
+// The first one may have to wait with some of its samples; all others are taken only if all of theirs can start at once. So prompts
+// that wait never keep a sequence from starting.
+std::vector<std::size_t> Generation::nextRequests()
+{
+    std::vector<std::size_t> chosen;
+    std::int64_t slots = m_options.maxSequences - static_cast<std::int64_t>(m_active.size());
+    std::int64_t blocks = spareBlocks();
+    std::int64_t tokens = 0;
+    while (!m_waiting.empty() && slots > 0) {
+        const RolloutRequest& request = m_requests[m_waiting.front()];
+        const std::int64_t all = blocksOfPrompt(request) + request.samples * blocksOfSequence(request);
+        const std::int64_t need = chosen.empty() ? blocksOfPrompt(request) + blocksOfSequence(request) : all;
+        tokens += sizeOf(request.promptTokens);
+        if (need > blocks)
+            break;
+        if (!chosen.empty()
+            && (request.samples > slots || tokens > m_options.prefillTokens
+                || static_cast<std::int64_t>(chosen.size() + 1) * m_decoder.vocabulary() > kMostPrefillLogits))
+            break;
+        chosen.push_back(m_waiting.front());
+        m_waiting.pop_front();
+        blocks -= all;
+        slots -= request.samples;
+    }
+    return chosen;
+}
+
+void Generation::prefill(const std::vector<std::size_t>& chosen)
+{
+    std::vector<Group> groups;
+    for (const std::size_t index : chosen) {
+        Group& group = groups.emplace_back();
+        group.request = index;
+        for (std::int64_t b = 0; b < blocksOfPrompt(m_requests[index]); ++b)
+            group.table.push_back(m_cache.take());
+        m_statistics.promptTokens += sizeOf(m_requests[index].promptTokens);
+    }
+    std::vector<float> logits(groups.size() * static_cast<std::size_t>(m_decoder.vocabulary()));
+    prefillRows(groups, logits);
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+        drawFirstTokens(groups[g], logits.data() + static_cast<std::ptrdiff_t>(g) * m_decoder.vocabulary());
+        m_started.push_back(std::move(groups[g]));
+    }
+}
+
+// All prompt tokens of the groups, in pieces of at most prefillTokens rows.
+void Generation::prefillRows(std::vector<Group>& groups, std::vector<float>& logits)
+{
+    std::vector<DecodeRow> rows;
+    std::vector<std::int64_t> wanted;
+    std::int64_t done = 0;
+    const auto flush = [&] {
+        m_decoder.prefill(rows, wanted, m_cache, logits.data() + done * m_decoder.vocabulary());
+        done += static_cast<std::int64_t>(wanted.size());
+        rows.clear();
+        wanted.clear();
+    };
+    for (const Group& group : groups) {
+        const std::vector<std::int32_t>& prompt = m_requests[group.request].promptTokens;
+        for (std::size_t t = 0; t < prompt.size(); ++t) {
+            rows.push_back({ prompt[t], static_cast<std::int64_t>(t), group.table.data() });
+            if (t + 1 == prompt.size())
+                wanted.push_back(static_cast<std::int64_t>(rows.size()) - 1);
+            if (static_cast<std::int64_t>(rows.size()) == m_options.prefillTokens)
+                flush();
+        }
+    }
+    if (!rows.empty())
+        flush();
+}
+
+void Generation::drawFirstTokens(Group& group, const float* logits) const
+{
+    const RolloutRequest& request = m_requests[group.request];
+    for (std::int64_t s = 0; s < request.samples; ++s) {
+        const Rng rng({ m_sampling.seed, drawPurposeOf(request.purpose), request.step, request.prompt, request.firstSample + s });
+        const double uniform = rng.uniformAt(0);
+        kernels::sample(sampleSettings(m_sampling),
+            { 1, m_decoder.vocabulary(), m_decoder.vocabulary(), logits, &uniform, &group.tokens.emplace_back(),
+                &group.logprobs.emplace_back() });
+    }
+}
+
+bool Generation::startSample(Group& group)
+{
+    const RolloutRequest& request = m_requests[group.request];
+    const std::int64_t need = blocksOfSequence(request);
+    if (need > spareBlocks())
+        return false;
+    const std::int64_t sample = group.nextSample++;
+    Sequence sequence { group.request, sample, sizeOf(request.promptTokens), need, {},
+        Rng({ m_sampling.seed, drawPurposeOf(request.purpose), request.step, request.prompt, request.firstSample + sample }) };
+    m_reserved += need;
+    const std::int64_t whole = sequence.length / m_cache.shape().blockTokens;
+    append(sequence, group.tokens[static_cast<std::size_t>(sample)], group.logprobs[static_cast<std::size_t>(sample)]);
+    if (isFinished(sequence)) {
+        retire(sequence);
+        return true;
+    }
+    sequence.table.assign(group.table.begin(), group.table.begin() + whole);
+    for (const std::int32_t block : sequence.table)
+        m_cache.share(block);
+    if (whole < sizeOf(group.table)) { // the prompt's last block is written on by each sample
+        sequence.table.push_back(m_cache.copy(group.table.back()));
+        --sequence.reserved;
+        --m_reserved;
+    }
+    m_active.push_back(std::move(sequence));
+    return true;
+}
+
+void Generation::finishGroup(Group& group)
+{
+    for (const std::int32_t block : group.table)
+        m_cache.release(block);
+}
+
+void Generation::decodeStep()
+{
+    const std::int64_t vocabulary = m_decoder.vocabulary();
+    const auto count = static_cast<std::int64_t>(m_active.size());
+    m_rows.clear();
+    m_uniform.clear();
+    for (Sequence& sequence : m_active) {
+        const std::int64_t position = sequence.length - 1;
+        if (m_cache.blocksFor(sequence.length) > sizeOf(sequence.table)) {
+            sequence.table.push_back(m_cache.take());
+            --sequence.reserved;
+            --m_reserved;
+        }
+        const std::vector<std::int32_t>& tokens = m_responses[sequence.request][static_cast<std::size_t>(sequence.sample)].tokens;
+        m_rows.push_back({ tokens.back(), position, sequence.table.data() });
+        m_uniform.push_back(sequence.rng.uniformAt(tokens.size()));
+    }
+    m_logits.resize(static_cast<std::size_t>(count * vocabulary));
+    m_tokens.resize(static_cast<std::size_t>(count));
+    m_logprobs.resize(static_cast<std::size_t>(count));
+    m_decoder.reserve(count);
+    m_decoder.forEachRange(count, [&](std::int64_t begin, std::int64_t end) {
+        m_decoder.decodeRange(m_rows, begin, end, m_cache, m_logits.data());
+        kernels::sample(sampleSettings(m_sampling),
+            { end - begin, vocabulary, vocabulary, m_logits.data() + begin * vocabulary, m_uniform.data() + begin, m_tokens.data() + begin,
+                m_logprobs.data() + begin });
+    });
+    ++m_statistics.decodeSteps;
+
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < m_active.size(); ++i) {
+        append(m_active[i], m_tokens[i], m_logprobs[i]);
+        if (isFinished(m_active[i]))
+            retire(m_active[i]);
+        else if (kept++ != i)
+            m_active[kept - 1] = std::move(m_active[i]);
+    }
+    m_active.erase(m_active.begin() + static_cast<std::ptrdiff_t>(kept), m_active.end());
+}
+
+void Generation::append(Sequence& sequence, std::int32_t token, float logprob)
+{
+    Response& response = m_responses[sequence.request][static_cast<std::size_t>(sequence.sample)];
+    response.tokens.push_back(token);
+    response.logprobs.push_back(logprob);
+    ++sequence.length;
+    ++m_statistics.newTokens;
+}
+
+bool Generation::isFinished(const Sequence& sequence)
+{
+    Response& response = m_responses[sequence.request][static_cast<std::size_t>(sequence.sample)];
+    if (m_isEnd[static_cast<std::size_t>(response.tokens.back())])
+        response.finish = FinishReason::EndOfSequence;
+    else if (sizeOf(response.tokens) >= maxNewTokens(m_requests[sequence.request]))
+        response.finish = FinishReason::Length;
+    else
+        return false;
+    return true;
+}
+
+void Generation::retire(Sequence& sequence)
+{
+    for (const std::int32_t block : sequence.table)
+        m_cache.release(block);
+    m_reserved -= sequence.reserved;
+    sequence.reserved = 0;
+    ++m_finished;
+}
+
+} // namespace midpoint::rollout

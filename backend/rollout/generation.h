@@ -1,0 +1,85 @@
+// One call of RolloutEngine::generate(): which sequences are decoded now, which wait, and what they have drawn.
+#pragma once
+
+#include "backend/rollout/block_cache.h"
+#include "backend/rollout/decoder.h"
+#include "backend/rollout/rollout_engine.h"
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+namespace midpoint::rollout {
+
+class Generation {
+public:
+    // Checks the requests against the model and the cache's budget.
+    Generation(const model::Model& model, Decoder& decoder, const RolloutOptions& options, const SamplingOptions& sampling,
+        std::span<const RolloutRequest> requests);
+
+    std::vector<std::vector<Response>> run(std::stop_token stop, const RolloutEngine::Progress& progress);
+    const RolloutStatistics& statistics() const { return m_statistics; }
+
+private:
+    // A request whose prompt is in the cache. The first token of each sample was drawn from the prompt's logits.
+    struct Group {
+        std::size_t request = 0;
+        std::vector<std::int32_t> table;    // all blocks of the prompt
+        std::vector<std::int32_t> tokens;   // first token of each sample
+        std::vector<float> logprobs;
+        std::int64_t nextSample = 0;
+    };
+    struct Sequence {
+        std::size_t request = 0;
+        std::int64_t sample = 0;
+        std::int64_t length = 0;            // tokens of prompt and response
+        std::int64_t reserved = 0;          // blocks that it may still take
+        std::vector<std::int32_t> table;
+        Rng rng;
+    };
+
+    void check() const;
+    void sortRequests();
+    std::int64_t maxNewTokens(const RolloutRequest& request) const;
+    std::int64_t blocksOfPrompt(const RolloutRequest& request) const;
+    std::int64_t blocksOfSequence(const RolloutRequest& request) const; // beside those shared with its group
+    std::int64_t spareBlocks() const { return m_cache.freeBlocks() - m_reserved; }
+
+    void refill();
+    std::vector<std::size_t> nextRequests();
+    void prefill(const std::vector<std::size_t>& chosen);
+    void prefillRows(std::vector<Group>& groups, std::vector<float>& logits);
+    void drawFirstTokens(Group& group, const float* logits) const;
+    bool startSample(Group& group); // false: no room yet
+    void finishGroup(Group& group);
+
+    void decodeStep();
+    void append(Sequence& sequence, std::int32_t token, float logprob);
+    bool isFinished(const Sequence& sequence);
+    void retire(Sequence& sequence);
+
+    const model::Model& m_model;
+    Decoder& m_decoder;
+    const RolloutOptions& m_options;
+    const SamplingOptions& m_sampling;
+    std::span<const RolloutRequest> m_requests;
+    std::vector<bool> m_isEnd;              // by token id
+    BlockCache m_cache;
+    std::int64_t m_reserved = 0;            // blocks promised to sequences
+    std::deque<std::size_t> m_waiting;      // requests, longest expected first
+    std::deque<Group> m_started;            // groups with samples that do not decode yet
+    std::vector<Sequence> m_active;
+    std::vector<std::vector<Response>> m_responses;
+    std::int64_t m_finished = 0;
+    RolloutStatistics m_statistics;
+
+    std::vector<DecodeRow> m_rows;
+    std::vector<float> m_logits;
+    std::vector<double> m_uniform;
+    std::vector<std::int32_t> m_tokens;
+    std::vector<float> m_logprobs;
+};
+
+} // namespace midpoint::rollout

@@ -1,0 +1,60 @@
+#include "backend/rollout/rollout_engine.h"
+
+#include "backend/core/clock.h"
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "backend/rollout/decoder.h"
+#include "backend/rollout/generation.h"
+
+namespace midpoint::rollout {
+
+DrawPurpose drawPurposeOf(Purpose purpose)
+{
+    switch (purpose) {
+    case Purpose::Reference: return DrawPurpose::ReferenceRollout;
+    case Purpose::Screen: return DrawPurpose::ScreenRollout;
+    case Purpose::Explore: return DrawPurpose::ExploreRollout;
+    case Purpose::Evaluate: return DrawPurpose::EvaluateRollout;
+    case Purpose::Train: break;
+    }
+    return DrawPurpose::TrainRollout;
+}
+
+struct RolloutEngine::State {
+    State(const model::Model& of, const RolloutOptions& settings)
+        : model(of)
+        , options(settings)
+        , decoder(of, settings.blockTokens)
+    {
+    }
+    const model::Model& model;
+    RolloutOptions options;
+    Decoder decoder;
+    RolloutStatistics statistics;
+};
+
+RolloutEngine::RolloutEngine(const model::Model& model, const RolloutOptions& options)
+{
+    if (options.maxSequences <= 0 || options.cacheMegabytes <= 0 || options.blockTokens <= 0 || options.prefillTokens <= 0)
+        throw Error(ErrorKind::Config,
+            concat("rollout: expected positive numbers of sequences, megabytes, tokens per block and of a prefill, found ",
+                options.maxSequences, ", ", options.cacheMegabytes, ", ", options.blockTokens, ", ", options.prefillTokens));
+    m_state = std::make_unique<State>(model, options);
+}
+
+RolloutEngine::~RolloutEngine() = default;
+RolloutEngine::RolloutEngine(RolloutEngine&&) noexcept = default;
+
+std::vector<std::vector<Response>> RolloutEngine::generate(
+    std::span<const RolloutRequest> requests, const SamplingOptions& sampling, std::stop_token stop, const Progress& progress)
+{
+    m_state->decoder.refresh();
+    Generation generation(m_state->model, m_state->decoder, m_state->options, sampling, requests);
+    auto responses = generation.run(std::move(stop), progress);
+    m_state->statistics = generation.statistics();
+    return responses;
+}
+
+const RolloutStatistics& RolloutEngine::statistics() const { return m_state->statistics; }
+
+} // namespace midpoint::rollout
