@@ -7,6 +7,7 @@
 #include "backend/model/model_config.h"
 #include "backend/model/packed_batch.h"
 #include "backend/model/safetensors.h"
+#include "kernels/rotary.h"
 
 #include <torch/torch.h>
 
@@ -35,11 +36,11 @@ struct ParameterPart {
 };
 
 struct Parameter {
-    std::string name;       // "layers.0.qkv.weight"
-    torch::Tensor value;    // float32 master
-    torch::Tensor compute;  // the master itself when computing in float32, otherwise its rounded copy
-    torch::Tensor gradient; // float32, undefined until a backward pass or zeroGradients() needed it
-    std::vector<ParameterPart> parts;
+    std::string name;            // "layers.0.qkv.weight"
+    torch::Tensor value = {};    // float32 master
+    torch::Tensor compute = {};  // the master itself when computing in float32, otherwise its rounded copy
+    torch::Tensor gradient = {}; // float32, undefined until the first backward pass or zeroGradients()
+    std::vector<ParameterPart> parts = {};
 };
 
 // The compute weights by role, for the rollout engine and the layers. Absent biases and norms are undefined tensors.
@@ -95,9 +96,10 @@ public:
     std::span<Parameter> parameters();
     std::span<const Parameter> parameters() const;
     const Weights& weights() const; // what every forward pass reads, here and in the rollout engine
-    // cos and sin of position * inverse frequency, [maxPositions, headDimension / 2] float32.
+    // cos and sin of position * inverse frequency, [maxPositions, headDimension / 2] float32, and the kernels' view of them.
     const torch::Tensor& rotaryCosine() const;
     const torch::Tensor& rotarySine() const;
+    kernels::RotaryTable rotaryTable() const;
     // After the masters changed: rounds them into the compute copies (nothing to do in float32).
     void refreshComputeWeights();
     void zeroGradients();

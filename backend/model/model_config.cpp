@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -145,9 +146,17 @@ void refuseUnsupported(const Section& config)
         config.fail("quantization_config", "none (quantised weights are not supported)", *quantization);
 }
 
+void refusePartialRotary(const Section& section)
+{
+    if (section.positive("partial_rotary_factor", 1.0) != 1.0)
+        section.fail("partial_rotary_factor", "1 (partial rotary embeddings are not supported)",
+            *section.find("partial_rotary_factor"));
+}
+
 RotaryConfig parseRotary(const Section& config)
 {
     RotaryConfig rotary;
+    refusePartialRotary(config);
     rotary.theta = config.positive("rope_theta", rotary.theta);
     // transformers 5 writes rope_parameters, transformers 4 rope_scaling with theta at the top.
     const char* key = config.find("rope_parameters") ? "rope_parameters" : "rope_scaling";
@@ -155,11 +164,7 @@ RotaryConfig parseRotary(const Section& config)
         return rotary;
     const Section section = config.section(key);
     rotary.theta = section.positive("rope_theta", rotary.theta);
-    for (const Section* holder : { &config, &section })
-        if (holder->positive("partial_rotary_factor", 1.0) != 1.0)
-            holder->fail("partial_rotary_factor", "1 (partial rotary embeddings are not supported)",
-                *holder->find("partial_rotary_factor"));
-
+    refusePartialRotary(section);
     const char* typeKey = section.find("rope_type") ? "rope_type" : "type";
     const std::string type = section.text(typeKey, "default");
     if (type == "default")

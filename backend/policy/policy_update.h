@@ -5,11 +5,11 @@
 #include "backend/config/run_config.h"
 #include "backend/model/model.h"
 #include "backend/policy/adamw.h"
+#include "backend/policy/minibatches.h"
 #include "backend/policy/policy_loss.h"
 #include "backend/policy/train_rows.h"
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -72,6 +72,8 @@ struct UpdateReport {
     double weightMean = 1.0, weightMax = 1.0;     // pi_old / pi_behaviour of replayed tokens
     double effectiveSampleShare = 1.0;            // of those weights
     LogprobDifference difference;    // fresh rows of the first update, before the weights change
+    bool isBehaviourRecomputed = false; // the difference was above policy.max_logprob_difference: the trainer's own log-probs
+                                        // took the place of the recorded ones for every fresh row of the step
     std::int64_t trainedTokens = 0;  // response tokens that went through forward and backward
     std::int64_t packedTokens = 0;   // all tokens that did, prompts once per group and micro-batch
     std::int64_t trainedRows = 0, trainedGroups = 0;
@@ -85,13 +87,19 @@ public:
     PolicyUpdate(model::Model& model, const UpdateSettings& settings, model::Model* reference = nullptr,
         RankGroup* ranks = nullptr);
 
-    // Trains on the groups (and on rows carried over from earlier steps). `step` counts from 0.
+    // Trains on the groups (and on rows carried over from earlier steps). `step` counts from 0. A stop is obeyed until the
+    // first update (Error{Cancelled}, nothing changed); after it the step is finished.
     UpdateReport step(std::vector<TrainGroup> groups, std::int64_t step, std::stop_token stop = {});
 
-    // Log-probs of every row under the present weights, without gradient: [group][row][token].
-    std::vector<std::vector<std::vector<float>>> computeLogprobs(std::span<const TrainGroup> groups) const;
+    // [group][row][token]
+    using Logprobs = std::vector<std::vector<std::vector<float>>>;
+    // Log-probs of every row under the present weights, without gradient.
+    Logprobs computeLogprobs(std::span<const TrainGroup> groups) const;
     // The same, written into oldLogprobs of every row of the groups.
     void fillOldLogprobs(std::span<TrainGroup> groups) const;
+
+    // Settings changed while the run trains: learning rate, number of steps.
+    void setSettings(const UpdateSettings& settings) { m_settings = settings; }
 
     AdamW& optimizer() { return m_optimizer; }
     const AdamW& optimizer() const { return m_optimizer; }
@@ -100,6 +108,19 @@ public:
     void setCarried(std::vector<TrainGroup> groups) { m_carried = std::move(groups); }
 
 private:
+    struct Accumulated;
+
+    void prepareOlderRows(std::vector<std::vector<TrainGroup>>& miniBatches) const;
+    Accumulated accumulate(const std::vector<TrainGroup>& miniBatch, const std::stop_token& stop);
+    void runMicroBatch(const MicroBatch& microBatch, const LossNormaliser& normaliser, Accumulated& sums);
+    static void addDifference(const LossRow& row, Accumulated& sums);
+    bool measureDifference(const Accumulated& sums, UpdateReport& report) const;
+    void recomputeBehaviour(std::vector<std::vector<TrainGroup>>& miniBatches) const;
+    void apply(std::int64_t update, const std::vector<TrainGroup>& miniBatch, Accumulated& sums, UpdateReport& report);
+    static void addTo(Accumulated& total, const Accumulated& sums);
+    static void finishReport(const Accumulated& total, UpdateReport& report);
+    Logprobs logprobsUnder(const model::Model& model, std::span<const TrainGroup> groups) const;
+
     model::Model& m_model;
     UpdateSettings m_settings;
     model::Model* m_reference;

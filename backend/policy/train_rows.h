@@ -10,7 +10,8 @@ namespace midpoint::policy {
 struct TrainRow {
     std::vector<std::int32_t> tokens;         // the response, including its end-of-sequence token
     std::vector<float> behaviourLogprobs;     // of the policy that sampled it, one per token
-    std::vector<float> oldLogprobs;           // of the policy at the start of the step; empty: the behaviour's
+    std::vector<float> oldLogprobs;           // of the policy at the start of the step; empty: the behaviour's for a
+                                              // fresh row, computed by PolicyUpdate for an older one
     std::vector<float> referenceLogprobs;     // of the frozen reference; needed when the KL coefficient is not 0
     std::vector<float> tokenWeights;          // 0 leaves a token out of loss and counts; empty: all ones
     double advantage = 0.0;
@@ -21,6 +22,7 @@ struct TrainGroup {
     std::vector<std::int32_t> promptTokens;
     std::vector<TrainRow> rows;
     bool isReplayed = false;
+    bool isCarried = false; // waited for company in an earlier step (set by PolicyUpdate): its behaviour policy is older too
 
     // Only rows with an advantage pull on the weights (while KL and entropy coefficients are 0).
     bool hasSignal() const

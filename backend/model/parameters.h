@@ -1,0 +1,31 @@
+// Which parameters a configuration has, their shapes and their names in Hugging Face files, and their binding to roles.
+#pragma once
+
+#include "backend/model/model.h"
+
+namespace midpoint::model {
+
+enum class ParameterKind { Embedding, Matrix, Bias, Norm };
+
+struct ParameterSlot {
+    std::string name;
+    ParameterKind kind = ParameterKind::Matrix;
+    std::vector<std::int64_t> shape;
+    std::vector<ParameterPart> parts = {};
+    std::int64_t layer = -1;                          // -1: outside of the layers
+    torch::Tensor LayerWeights::*inLayer = nullptr;   // its role, one of the two
+    torch::Tensor Weights::*outside = nullptr;
+};
+
+std::vector<ParameterSlot> parameterSlots(const ModelConfig& config);
+
+// The tensors `field` of the parameters (value, compute or gradient), by role.
+Weights bindWeights(const ModelConfig& config, const std::vector<ParameterSlot>& slots, std::span<const Parameter> parameters,
+    torch::Tensor Parameter::*field);
+
+// Masters read from the files of a folder. Throws Error{Model} for a weight that is missing, has another shape or is unknown.
+std::vector<Parameter> readParameters(
+    const ModelConfig& config, const std::vector<ParameterSlot>& slots, const std::filesystem::path& folder);
+std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots, const RngKey& key);
+
+} // namespace midpoint::model

@@ -1,0 +1,28 @@
+// LM head and log-probs of given tokens, chunk by chunk: there is never one [tokens x vocabulary] array. The backward pass
+// computes the logits of a chunk again.
+#pragma once
+
+#include "backend/model/model.h"
+
+namespace midpoint::model {
+
+struct ScoringInput {
+    torch::Tensor hidden; // [tokens, hidden] after the final norm
+    torch::Tensor head;   // [vocabulary, hidden]
+    const std::vector<std::int64_t>& scoredTokens;
+    const std::vector<std::int64_t>& targets;
+    ScoreOptions options;
+};
+
+struct Scored {
+    TokenScores scores;
+    torch::Tensor logSumExp; // [scored] float32, for the backward pass
+};
+
+Scored scoreTokens(const ScoringInput& input);
+
+// Returns the gradient of `hidden` and adds that of the head to gradHead (float32). gradEntropy may be undefined.
+torch::Tensor scoreTokensBackward(const ScoringInput& input, const Scored& scored, const torch::Tensor& gradLogprobs,
+    const torch::Tensor& gradEntropy, torch::Tensor& gradHead);
+
+} // namespace midpoint::model

@@ -1,0 +1,426 @@
+#include "backend/policy/policy_update.h"
+
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "backend/policy/minibatches.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace midpoint::policy {
+namespace {
+
+LossSettings lossSettings(const UpdateSettings& settings)
+{
+    return {
+        .kind = parseLoss(settings.policy.loss),
+        .aggregation = parseAggregation(settings.policy.aggregation),
+        .clipLow = settings.policy.clipLow,
+        .clipHigh = settings.policy.clipHigh,
+        .weightCap = settings.weightCap,
+        .klCoefficient = settings.policy.klCoefficient,
+        .entropyCoefficient = settings.policy.entropyCoefficient,
+        .horizon = static_cast<double>(settings.maxNewTokens),
+    };
+}
+
+// Only the advantage makes a gradient.
+bool onlyAdvantages(const config::PolicySection& policy)
+{
+    return policy.klCoefficient == 0.0 && policy.entropyCoefficient == 0.0;
+}
+
+DivisionSettings divisionSettings(const UpdateSettings& settings)
+{
+    return { settings.batch, settings.policy.dropGroupsWithoutSignal && onlyAdvantages(settings.policy) };
+}
+
+model::Entropy entropyMode(const config::PolicySection& policy)
+{
+    if (policy.entropyCoefficient != 0.0)
+        return model::Entropy::WithGradient;
+    return policy.logEntropy ? model::Entropy::Value : model::Entropy::No;
+}
+
+model::PackedBatch packedBatch(const MicroBatch& microBatch)
+{
+    model::PackedBatch batch;
+    for (const GroupRows& part : microBatch) {
+        std::vector<std::span<const std::int32_t>> responses;
+        for (const TrainRow* row : part.rows)
+            responses.emplace_back(row->tokens);
+        batch.addGroup(part.group->promptTokens, responses);
+    }
+    return batch;
+}
+
+std::vector<double> toDouble(std::span<const float> values) { return { values.begin(), values.end() }; }
+std::vector<double> toDouble(const torch::Tensor& values)
+{
+    const float* data = values.const_data_ptr<float>();
+    return { data, data + values.numel() };
+}
+
+LossNormaliser countTokens(std::span<const TrainGroup> groups)
+{
+    LossNormaliser counts;
+    for (const TrainGroup& group : groups)
+        for (const TrainRow& row : group.rows) {
+            double tokens = static_cast<double>(row.tokens.size());
+            if (!row.tokenWeights.empty()) {
+                tokens = 0.0;
+                for (const float weight : row.tokenWeights)
+                    tokens += static_cast<double>(weight);
+            }
+            counts.tokens += tokens;
+            counts.sequences += tokens > 0.0 ? 1.0 : 0.0;
+        }
+    return counts;
+}
+
+void checkRows(std::span<const TrainGroup> groups)
+{
+    for (const TrainGroup& group : groups)
+        for (const TrainRow& row : group.rows) {
+            const std::size_t tokens = row.tokens.size();
+            const auto fits = [&](const std::vector<float>& values) { return values.empty() || values.size() == tokens; };
+            if (row.behaviourLogprobs.size() != tokens || !fits(row.oldLogprobs) || !fits(row.referenceLogprobs)
+                || !fits(row.tokenWeights) || group.promptTokens.empty())
+                throw Error(ErrorKind::Internal, concat("group ", group.id, ": expected a prompt and one log-prob for each of ",
+                    tokens, " response tokens, found ", group.promptTokens.size(), " prompt tokens and ",
+                    row.behaviourLogprobs.size(), " log-probs"));
+        }
+}
+
+bool isFresh(const TrainGroup& group) { return !group.isReplayed && !group.isCarried; }
+
+bool lacksOldLogprobs(const TrainGroup& group)
+{
+    return std::any_of(group.rows.begin(), group.rows.end(), [](const TrainRow& row) { return row.oldLogprobs.empty(); });
+}
+
+// The rows of a micro-batch in double, as the loss reads them.
+class LossRows {
+public:
+    LossRows(const MicroBatch& microBatch, const model::TokenScores& scores)
+        : m_logprobs(toDouble(scores.logprobs))
+        , m_entropy(scores.entropy.defined() ? toDouble(scores.entropy) : std::vector<double>())
+    {
+        std::size_t begin = 0;
+        for (const GroupRows& part : microBatch)
+            for (const TrainRow* row : part.rows) {
+                const std::size_t count = row->tokens.size();
+                m_rows.push_back({
+                    .logprobs = std::span(m_logprobs).subspan(begin, count),
+                    .behaviour = keep(row->behaviourLogprobs),
+                    .old = keep(row->oldLogprobs),
+                    .reference = keep(row->referenceLogprobs),
+                    .entropy = m_entropy.empty() ? std::span<const double>() : std::span(m_entropy).subspan(begin, count),
+                    .weights = keep(row->tokenWeights),
+                    .advantage = row->advantage,
+                    .isReplayed = !isFresh(*part.group),
+                });
+                begin += count;
+            }
+    }
+    const std::vector<LossRow>& rows() const { return m_rows; }
+
+private:
+    std::span<const double> keep(const std::vector<float>& values)
+    {
+        if (values.empty())
+            return {};
+        return m_kept.emplace_back(toDouble(values)); // moving a vector does not move its numbers
+    }
+
+    std::vector<double> m_logprobs;
+    std::vector<double> m_entropy;
+    std::vector<std::vector<double>> m_kept;
+    std::vector<LossRow> m_rows;
+};
+
+torch::Tensor flatten(const std::vector<std::vector<double>>& rows, std::int64_t count)
+{
+    torch::Tensor out = torch::empty({ count }, torch::kFloat32);
+    float* next = out.data_ptr<float>();
+    for (const std::vector<double>& row : rows)
+        next = std::transform(row.begin(), row.end(), next, [](double value) { return static_cast<float>(value); });
+    return out;
+}
+
+std::string firstBadGradient(std::span<const model::Parameter> parameters)
+{
+    for (const model::Parameter& parameter : parameters)
+        if (!torch::isfinite(parameter.gradient).all().item<bool>())
+            return parameter.name;
+    return "the sum of squares";
+}
+
+} // namespace
+
+// What the micro-batches of one update add up to.
+struct PolicyUpdate::Accumulated {
+    double loss = 0.0;
+    LossStatistics statistics;
+    bool hasEntropy = false;
+    double differenceSum = 0.0;
+    double differenceMax = 0.0;
+    std::int64_t differenceTokens = 0;
+    std::int64_t microbatches = 0;
+    std::int64_t packedTokens = 0;
+};
+
+UpdateSettings updateSettings(const config::RunConfig& config)
+{
+    return { .policy = config.policy, .optimizer = config.optimizer, .batch = config.batch,
+        .temperature = config.rollout.temperature, .weightCap = config.replay.weightCap,
+        .maxNewTokens = config.rollout.maxNewTokens, .steps = config.run.steps };
+}
+
+PolicyUpdate::PolicyUpdate(model::Model& model, const UpdateSettings& settings, model::Model* reference, RankGroup* ranks)
+    : m_model(model)
+    , m_settings(settings)
+    , m_reference(reference)
+    , m_ranks(ranks)
+    , m_optimizer(model.parameters(), settings.optimizer)
+{
+    lossSettings(settings); // refuses unknown names before a rollout was paid for
+    learningRateAt(settings.optimizer, settings.optimizer.warmupSteps, settings.steps);
+    MIDPOINT_ASSERT(settings.policy.klCoefficient == 0.0 || reference != nullptr, "a KL term needs the frozen reference policy");
+}
+
+UpdateReport PolicyUpdate::step(std::vector<TrainGroup> groups, std::int64_t step, std::stop_token stop)
+{
+    checkRows(groups);
+    groups.insert(groups.begin(), m_carried.begin(), m_carried.end());
+    Division division = divide(std::move(groups), divisionSettings(m_settings));
+    UpdateReport report;
+    report.droppedGroups = division.droppedGroups;
+    report.learningRate = learningRateAt(m_settings.optimizer, step, m_settings.steps);
+    prepareOlderRows(division.miniBatches);
+
+    Accumulated total;
+    // Ranks that have fewer updates than others take part with empty ones.
+    const auto own = static_cast<std::int64_t>(division.miniBatches.size());
+    const std::int64_t updates = m_ranks == nullptr ? own : m_ranks->maximum(own);
+    division.miniBatches.resize(static_cast<std::size_t>(updates));
+    for (std::int64_t update = 0; update < updates; ++update) {
+        std::vector<TrainGroup>& miniBatch = division.miniBatches[static_cast<std::size_t>(update)];
+        const bool mayStop = report.updates == 0; // later the step is finished, so that a stop never leaves half of one
+        Accumulated sums = accumulate(miniBatch, mayStop ? stop : std::stop_token());
+        if (update == 0 && measureDifference(sums, report)) {
+            recomputeBehaviour(division.miniBatches);
+            sums = accumulate(miniBatch, stop);
+        }
+        apply(update, miniBatch, sums, report);
+        addTo(total, sums);
+    }
+    finishReport(total, report);
+    m_carried = std::move(division.carried);
+    for (TrainGroup& group : m_carried) {
+        group.isCarried = true;
+        report.carriedRows += static_cast<std::int64_t>(group.rows.size());
+        for (TrainRow& row : group.rows)
+            row.oldLogprobs.clear(); // another policy will be the old one then
+    }
+    return report;
+}
+
+// Log-probs that only a forward pass can give: of the policy before this step for rows that an older one sampled, and of
+// the reference.
+void PolicyUpdate::prepareOlderRows(std::vector<std::vector<TrainGroup>>& miniBatches) const
+{
+    std::vector<TrainGroup*> places;
+    std::vector<TrainGroup> older; // taken out, so that one pass packs them all
+    for (std::vector<TrainGroup>& miniBatch : miniBatches)
+        for (TrainGroup& group : miniBatch)
+            if (!isFresh(group) && lacksOldLogprobs(group)) {
+                places.push_back(&group);
+                older.push_back(std::move(group));
+            }
+    fillOldLogprobs(older);
+    for (std::size_t i = 0; i < places.size(); ++i)
+        *places[i] = std::move(older[i]);
+    if (m_settings.policy.klCoefficient == 0.0)
+        return;
+    for (std::vector<TrainGroup>& miniBatch : miniBatches) {
+        Logprobs logprobs = logprobsUnder(*m_reference, miniBatch);
+        for (std::size_t g = 0; g < miniBatch.size(); ++g)
+            for (std::size_t r = 0; r < miniBatch[g].rows.size(); ++r)
+                miniBatch[g].rows[r].referenceLogprobs = std::move(logprobs[g][r]);
+    }
+}
+
+PolicyUpdate::Accumulated PolicyUpdate::accumulate(const std::vector<TrainGroup>& miniBatch, const std::stop_token& stop)
+{
+    const LossNormaliser own = countTokens(miniBatch);
+    std::array<double, 2> counts { own.tokens, own.sequences };
+    if (m_ranks != nullptr)
+        m_ranks->sum(counts);
+    const LossNormaliser normaliser { counts[0], counts[1] };
+
+    m_model.zeroGradients();
+    Accumulated sums;
+    for (const MicroBatch& microBatch : pack(miniBatch, m_settings.batch.tokensPerMicrobatch)) {
+        if (stop.stop_requested())
+            throw Error(ErrorKind::Cancelled, "stopped before the first update of the step");
+        runMicroBatch(microBatch, normaliser, sums);
+    }
+    return sums;
+}
+
+void PolicyUpdate::runMicroBatch(const MicroBatch& microBatch, const LossNormaliser& normaliser, Accumulated& sums)
+{
+    const model::PackedBatch batch = packedBatch(microBatch);
+    auto pass = m_model.forward(batch, { m_settings.temperature, entropyMode(m_settings.policy) });
+    const LossRows rows(microBatch, pass->scores());
+    const LossResult result = policyLoss(lossSettings(m_settings), rows.rows(), normaliser);
+    for (const LossRow& row : rows.rows())
+        if (!row.isReplayed)
+            addDifference(row, sums);
+    sums.loss += result.loss;
+    sums.statistics.add(result.statistics);
+    sums.hasEntropy = pass->scores().entropy.defined();
+    sums.packedTokens += batch.tokenCount();
+    ++sums.microbatches;
+    const torch::Tensor gradEntropy
+        = result.gradEntropy.empty() ? torch::Tensor() : flatten(result.gradEntropy, batch.scoredCount());
+    m_model.backward(std::move(pass), flatten(result.gradLogprobs, batch.scoredCount()), gradEntropy);
+}
+
+void PolicyUpdate::addDifference(const LossRow& row, Accumulated& sums)
+{
+    for (std::size_t i = 0; i < row.logprobs.size(); ++i) {
+        if (!row.weights.empty() && row.weights[i] == 0.0)
+            continue;
+        const double difference = std::abs(row.logprobs[i] - row.behaviour[i]);
+        sums.differenceSum += difference;
+        sums.differenceMax = std::max(sums.differenceMax, difference);
+        ++sums.differenceTokens;
+    }
+}
+
+// Writes the difference into the report; true if recorded log-probs are too far off to serve as the behaviour policy's.
+bool PolicyUpdate::measureDifference(const Accumulated& sums, UpdateReport& report) const
+{
+    std::array<double, 2> totals { sums.differenceSum, static_cast<double>(sums.differenceTokens) };
+    if (m_ranks != nullptr)
+        m_ranks->sum(totals);
+    report.difference.mean = totals[1] > 0.0 ? totals[0] / totals[1] : 0.0;
+    report.difference.maximum = sums.differenceMax;
+    report.difference.tokens = static_cast<std::int64_t>(totals[1]);
+    report.isBehaviourRecomputed = report.difference.mean > m_settings.policy.maxLogprobDifference;
+    return report.isBehaviourRecomputed;
+}
+
+void PolicyUpdate::recomputeBehaviour(std::vector<std::vector<TrainGroup>>& miniBatches) const
+{
+    for (std::vector<TrainGroup>& miniBatch : miniBatches) {
+        Logprobs logprobs = computeLogprobs(miniBatch);
+        for (std::size_t g = 0; g < miniBatch.size(); ++g)
+            for (std::size_t r = 0; isFresh(miniBatch[g]) && r < miniBatch[g].rows.size(); ++r)
+                miniBatch[g].rows[r].behaviourLogprobs = std::move(logprobs[g][r]);
+    }
+}
+
+void PolicyUpdate::apply(
+    std::int64_t update, const std::vector<TrainGroup>& miniBatch, Accumulated& sums, UpdateReport& report)
+{
+    if (m_ranks != nullptr) {
+        m_ranks->sum({ &sums.loss, 1 });
+        m_ranks->sumGradients(m_model.parameters());
+    }
+    const double norm = gradientNorm(m_model.parameters());
+    report.microbatches += sums.microbatches;
+    if (!std::isfinite(sums.loss) || !std::isfinite(norm)) {
+        SkippedUpdate skipped { .update = update, .reason = {}, .loss = sums.loss, .gradientNorm = norm, .groups = {} };
+        skipped.reason = std::isfinite(sums.loss) ? "the gradient of " + firstBadGradient(m_model.parameters()) + " is not finite"
+                                                  : "the loss is not finite";
+        for (const TrainGroup& group : miniBatch)
+            skipped.groups.push_back(group.id);
+        report.skipped.push_back(std::move(skipped));
+        return;
+    }
+    const double limit = m_settings.optimizer.gradientClip;
+    m_optimizer.step(m_model.parameters(), report.learningRate, limit > 0.0 && norm > limit ? limit / norm : 1.0);
+    m_model.refreshComputeWeights();
+    ++report.updates;
+    report.loss += sums.loss;
+    report.gradientNorm += norm;
+    report.maxGradientNorm = std::max(report.maxGradientNorm, norm);
+    report.trainedGroups += static_cast<std::int64_t>(miniBatch.size());
+    for (const TrainGroup& group : miniBatch)
+        report.trainedRows += static_cast<std::int64_t>(group.rows.size());
+}
+
+void PolicyUpdate::addTo(Accumulated& total, const Accumulated& sums)
+{
+    total.statistics.add(sums.statistics);
+    total.hasEntropy = total.hasEntropy || sums.hasEntropy;
+    total.packedTokens += sums.packedTokens;
+}
+
+void PolicyUpdate::finishReport(const Accumulated& total, UpdateReport& report)
+{
+    if (report.updates > 0) {
+        report.loss /= static_cast<double>(report.updates);
+        report.gradientNorm /= static_cast<double>(report.updates);
+    }
+    const LossStatistics& statistics = total.statistics;
+    const auto share = [](double part, double whole) { return whole > 0.0 ? part / whole : 0.0; };
+    const double fresh = statistics.tokens - statistics.replayedTokens;
+    report.clipShare = share(statistics.clippedTokens, statistics.tokens);
+    report.clipShareFresh = share(statistics.clippedTokens - statistics.clippedReplayedTokens, fresh);
+    report.clipShareReplayed = share(statistics.clippedReplayedTokens, statistics.replayedTokens);
+    report.kl = share(statistics.kl, statistics.tokens);
+    report.klToBehaviour = share(statistics.klToBehaviour, statistics.tokens);
+    if (total.hasEntropy && statistics.tokens > 0.0)
+        report.entropy = statistics.entropy / statistics.tokens;
+    if (statistics.tokens > 0.0) {
+        report.ratioMean = statistics.ratio / statistics.tokens;
+        report.ratioMax = statistics.maxRatio;
+    }
+    if (statistics.replayedTokens > 0.0) {
+        report.weightMean = statistics.weight / statistics.replayedTokens;
+        report.weightMax = statistics.maxWeight;
+    }
+    report.effectiveSampleShare = statistics.effectiveSampleShare();
+    report.trainedTokens = static_cast<std::int64_t>(statistics.tokens);
+    report.packedTokens = total.packedTokens;
+}
+
+PolicyUpdate::Logprobs PolicyUpdate::logprobsUnder(
+    const model::Model& model, std::span<const TrainGroup> groups) const
+{
+    Logprobs out(groups.size());
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        out[g].resize(groups[g].rows.size());
+    for (const MicroBatch& microBatch : pack(groups, m_settings.batch.tokensPerMicrobatch)) {
+        const torch::Tensor logprobs = model.score(packedBatch(microBatch), { m_settings.temperature }).logprobs;
+        const float* next = logprobs.const_data_ptr<float>();
+        for (const GroupRows& part : microBatch)
+            for (const TrainRow* row : part.rows) {
+                std::vector<float>& target
+                    = out[static_cast<std::size_t>(part.group - groups.data())][static_cast<std::size_t>(row - part.group->rows.data())];
+                target.assign(next, next + row->tokens.size());
+                next += row->tokens.size();
+            }
+    }
+    return out;
+}
+
+PolicyUpdate::Logprobs PolicyUpdate::computeLogprobs(std::span<const TrainGroup> groups) const
+{
+    return logprobsUnder(m_model, groups);
+}
+
+void PolicyUpdate::fillOldLogprobs(std::span<TrainGroup> groups) const
+{
+    Logprobs logprobs = computeLogprobs(groups);
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        for (std::size_t r = 0; r < groups[g].rows.size(); ++r)
+            groups[g].rows[r].oldLogprobs = std::move(logprobs[g][r]);
+}
+
+} // namespace midpoint::policy
