@@ -34,7 +34,7 @@ void measureBlocks(const SampleRow& row, SampleBlocks& blocks)
         const std::int64_t end = endOf(row, blocks, b);
         Floats largest = splat(-__builtin_inff());
         for (std::int64_t i = b * blocks.length; i < end; i += kLanes)
-            largest = maximum(scaled(row, i, end), largest); // keeps a NaN out only if it is not the first operand
+            largest = maximum(scaled(row, i, end), largest); // a NaN is passed over here; it shows in the sum
         blocks.maximum[b] = maxLanes(largest);
         top = maximum(top, largest);
     }
