@@ -23,11 +23,25 @@ constexpr const char* kTag = "predictor belief 1";
 constexpr std::int64_t kChunkRows = 16384;                       // of one matrix product; bounds the memory of the scores
 constexpr std::int64_t kLargestFloatCache = std::int64_t { 1 } << 30; // bytes of projected queries kept in float32
 
+double rateOf(const ReferencePrediction& measured) { return static_cast<double>(measured.successes) / static_cast<double>(measured.attempts); }
+
+// Mean squared error of the predictions beyond what the noise of the measurements explains.
+double errorVariance(std::span<const ReferencePrediction> pairs)
+{
+    double total = 0.0;
+    for (const ReferencePrediction& pair : pairs) {
+        const double rate = rateOf(pair);
+        const double noise = pair.attempts > 1 ? rate * (1.0 - rate) / static_cast<double>(pair.attempts - 1) : 0.0;
+        total += (pair.predicted - rate) * (pair.predicted - rate) - noise;
+    }
+    return std::max(total / static_cast<double>(pairs.size()), 0.0);
+}
+
 torch::Tensor column(std::span<const ReferencePrediction> references, torch::ScalarType type)
 {
     std::vector<double> rates;
     for (const ReferencePrediction& reference : references)
-        rates.push_back(static_cast<double>(reference.successes) / static_cast<double>(reference.attempts));
+        rates.push_back(rateOf(reference));
     return torch::tensor(rates, torch::kFloat64).to(type);
 }
 
@@ -63,6 +77,8 @@ private:
     void learnFromRecentGroups(const Ledger& ledger);
     torch::Tensor projectedReferences() const;
     torch::Tensor predictPool(const torch::Tensor& references, const torch::Tensor& labels) const;
+    std::vector<ReferencePrediction> predictReferences(const torch::Tensor& references, const torch::Tensor& labels) const;
+    Calibration calibrationFor(const Estimates& raw) const;
 
     PredictorBeliefOptions m_options;
     AttentionPredictor m_predictor;
@@ -173,45 +189,46 @@ Estimates PredictorBelief::estimate(std::int64_t) const
     const torch::Tensor references = projectedReferences();
     Estimates result;
     result.mean = toVector(predictPool(references, labels));
-
-    // Each reference as if it had not been measured: the attention must not look at its own label.
-    std::vector<std::int64_t> indices;
-    for (const ReferencePrediction& reference : m_references)
-        indices.push_back(reference.index);
-    const torch::Tensor own = torch::eye(std::ssize(indices), torch::kBool);
-    const torch::Tensor queries = m_queries.index_select(0, torch::tensor(indices, torch::kInt64)).to(torch::kFloat32);
-    const torch::Tensor labelsOfEach = labels.expand({ std::ssize(indices), std::ssize(indices) });
-    const std::vector<double> withoutOwn = toVector(m_predictor.predict(queries, references, labelsOfEach, own).successRate);
-    result.references = m_references;
-    for (std::size_t i = 0; i < indices.size(); ++i)
-        result.references[i].predicted = withoutOwn[i];
-
-    // The released code fits its line to predictions that have seen their own label.
-    std::vector<ReferencePrediction> fitted = result.references;
-    if (m_options.calibration == CalibrationKind::LinearUnclamped)
-        for (ReferencePrediction& pair : fitted)
-            pair.predicted = result.mean[static_cast<std::size_t>(pair.index)];
-    const Calibration calibration = difficulty::fitCalibration(m_options.calibration, fitted);
+    result.references = predictReferences(references, labels);
+    const Calibration calibration = calibrationFor(result);
     for (double& rate : result.mean)
         rate = calibration.apply(rate);
-
-    double squaredError = 0.0;
     for (ReferencePrediction& pair : result.references) {
         pair.predicted = calibration.apply(pair.predicted);
-        const auto n = static_cast<double>(pair.attempts);
-        const double rate = static_cast<double>(pair.successes) / n;
-        const double noise = pair.attempts > 1 ? rate * (1.0 - rate) / (n - 1.0) : 0.0; // of the measurement itself
-        squaredError += (pair.predicted - rate) * (pair.predicted - rate) - noise;
         if (m_options.referenceEstimate == ReferenceEstimate::Measured)
-            result.mean[static_cast<std::size_t>(pair.index)] = rate;
+            result.mean[static_cast<std::size_t>(pair.index)] = rateOf(pair);
     }
-    // One width for all: what the references were off by, beyond what their own noise explains.
-    const double variance = std::max(squaredError / static_cast<double>(indices.size()), 0.0);
+    const double variance = errorVariance(result.references); // one width for all
     result.deviation.assign(size, std::sqrt(variance));
     result.signal.resize(size);
     for (std::size_t i = 0; i < size; ++i)
         result.signal[i] = std::clamp(result.mean[i] * (1.0 - result.mean[i]) - variance, 0.0, 0.25);
     return result;
+}
+
+// Each reference as if it had not been measured: the attention does not look at its own label.
+std::vector<ReferencePrediction> PredictorBelief::predictReferences(const torch::Tensor& references, const torch::Tensor& labels) const
+{
+    const std::int64_t count = std::ssize(m_references);
+    std::vector<std::int64_t> indices;
+    for (const ReferencePrediction& reference : m_references)
+        indices.push_back(reference.index);
+    const torch::Tensor queries = m_queries.index_select(0, torch::tensor(indices, torch::kInt64)).to(torch::kFloat32);
+    const std::vector<double> rates
+        = toVector(m_predictor.predict(queries, references, labels.expand({ count, count }), torch::eye(count, torch::kBool)).successRate);
+    std::vector<ReferencePrediction> result = m_references;
+    for (std::size_t i = 0; i < result.size(); ++i)
+        result[i].predicted = rates[i];
+    return result;
+}
+
+Calibration PredictorBelief::calibrationFor(const Estimates& raw) const
+{
+    std::vector<ReferencePrediction> pairs = raw.references;
+    if (m_options.calibration == CalibrationKind::LinearUnclamped) // the released code fits to predictions that have seen their own label
+        for (ReferencePrediction& pair : pairs)
+            pair.predicted = raw.mean[static_cast<std::size_t>(pair.index)];
+    return difficulty::fitCalibration(m_options.calibration, pairs);
 }
 
 std::string PredictorBelief::saveState() const
