@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -79,7 +80,7 @@ public:
         m_path = folder.heartbeats() / concat(m_beat.host, ".", rank);
         createFolders(folder.heartbeats());
         write();
-        m_thread = std::jthread([this](const std::stop_token& stop) { run(stop); });
+        startThread();
     }
 
     ~Impl()
@@ -106,6 +107,7 @@ public:
     {
         const std::scoped_lock lock(m_mutex);
         m_beat.lastStep = step;
+        write(); // at once: the exit record of a killed rank says how far it came
     }
 
     void finish(Outcome outcome, std::string_view reason)
@@ -119,6 +121,17 @@ public:
     }
 
 private:
+    // Signals to the process go to the rank's own threads, whose waits they are meant to interrupt.
+    void startThread()
+    {
+        sigset_t all;
+        sigset_t before;
+        sigfillset(&all);
+        ::pthread_sigmask(SIG_BLOCK, &all, &before);
+        m_thread = std::jthread([this](const std::stop_token& stop) { run(stop); });
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+
     void run(const std::stop_token& stop)
     {
         std::unique_lock lock(m_mutex);

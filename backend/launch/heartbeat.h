@@ -46,7 +46,7 @@ public:
     HeartbeatWriter& operator=(const HeartbeatWriter&) = delete;
 
     void setPhase(std::int64_t step, std::string_view phase); // cheap: written at the next beat
-    void setLastStep(std::int64_t step);                      // a step is committed
+    void setLastStep(std::int64_t step);                      // a step is committed; written at once
     // The last beat, written at once: how this rank ends and why. The supervisor puts it into the exit record.
     void finish(Outcome outcome, std::string_view reason);
 

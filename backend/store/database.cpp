@@ -228,14 +228,15 @@ void ReadSource::check(SQLite::Database& database)
     const std::int64_t id = pragmaNumber(database, "PRAGMA application_id");
     if (tables == 0)
         throw Error(ErrorKind::Store, concat(m_path.string(), ": expected a ", m_kind.what, ", found an empty database"));
-    if (id != m_kind.applicationId)
+    const bool isOther = id != m_kind.applicationId;
+    if (isOther && (id != m_kind.alsoIn || !database.tableExists("groups")))
         failKind(m_path, m_kind, id);
     const std::int64_t version = pragmaNumber(database, "PRAGMA user_version");
-    if (version > m_kind.version)
+    if (!isOther && version > m_kind.version)
         failVersion(m_path, m_kind, version);
     const std::int64_t expected = pragmaNumber(database, "PRAGMA page_count") * pragmaNumber(database, "PRAGMA page_size");
     std::error_code ignored;
-    const auto found = std::filesystem::file_size(database.getFilename().empty() ? m_path : m_path, ignored);
+    const auto found = std::filesystem::file_size(m_path, ignored);
     const bool hasLog = Signature::of(besides(m_path, "-wal")).size > 0;
     if (!hasLog && static_cast<std::int64_t>(found) < expected)
         throw Error(ErrorKind::Store, concat(m_path.string(), ": the ", m_kind.what, " is cut short: expected ", expected,

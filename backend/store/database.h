@@ -20,10 +20,11 @@ struct FileKind {
     std::int32_t version = 0;   // newest schema version this program knows
     const char* what = "";      // "run database", for messages
     const char* name = "";      // default file name in a run folder
+    std::int32_t alsoIn = 0;    // application id of another kind of file that may hold these tables too: a snapshot
 };
 
 inline constexpr FileKind kRunDatabase { 0x4d50524e, 1, "run database", "run.db" };
-inline constexpr FileKind kRolloutDatabase { 0x4d50524f, 1, "rollout database", "rollouts.db" };
+inline constexpr FileKind kRolloutDatabase { 0x4d50524f, 1, "rollout database", "rollouts.db", kRunDatabase.applicationId };
 inline constexpr FileKind kProjectDatabase { 0x4d505052, 1, "project database", "project.db" };
 
 // Throws Error{Store}: path, what was being done, what SQLite says and what to do.

@@ -214,6 +214,7 @@ void RunWriter::Impl::writeInfo()
     };
     for (const auto& [key, value] : rows)
         put(std::string(key), value);
+    m_database->exec("DELETE FROM meta WHERE key = 'published_ms'"); // of the copy that this run resumes from
 }
 
 void RunWriter::Impl::readCounters()

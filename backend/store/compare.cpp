@@ -1,0 +1,230 @@
+#include "backend/store/compare.h"
+
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "backend/store/metric_catalogue.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <sstream>
+#include <toml++/toml.h>
+
+namespace midpoint::store {
+namespace {
+
+constexpr std::string_view kAccuracyPattern = "val-core/*/acc/mean@*";
+constexpr double kMsPerSecond = 1000.0;
+
+void flatten(const toml::node& node, const std::string& key, std::map<std::string, std::string>& out)
+{
+    if (const toml::table* table = node.as_table()) {
+        for (const auto& [name, child] : *table)
+            flatten(child, key.empty() ? std::string(name.str()) : concat(key, ".", name.str()), out);
+        return;
+    }
+    std::ostringstream text;
+    node.visit([&](const auto& value) { text << value; });
+    out[key] = text.str();
+}
+
+// A cumulative counter at a (fractional) step: linear between the steps around it, 0 before the first.
+double counterAt(const Series& counter, double step)
+{
+    if (counter.steps.empty())
+        return kMissing;
+    double lastStep = 0.0;
+    double lastValue = 0.0;
+    for (std::size_t i = 0; i < counter.steps.size(); ++i) {
+        const auto here = static_cast<double>(counter.steps[i]);
+        if (here >= step) {
+            const double share = here > lastStep ? (step - lastStep) / (here - lastStep) : 1.0;
+            return lastValue + share * (counter.values[i] - lastValue);
+        }
+        lastStep = here;
+        lastValue = counter.values[i];
+    }
+    return lastValue;
+}
+
+// Wall seconds at each step since the first, without the pauses between segments.
+Series wallClock(const RunReader& reader)
+{
+    Series clock;
+    double elapsed = 0.0;
+    std::int64_t lastMs = 0;
+    std::int64_t lastSegment = -1;
+    for (const StepTime& time : reader.steps()) {
+        if (time.segment == lastSegment)
+            elapsed += static_cast<double>(time.wallMs - lastMs) / kMsPerSecond;
+        lastMs = time.wallMs;
+        lastSegment = time.segment;
+        clock.steps.push_back(time.step);
+        clock.values.push_back(elapsed);
+    }
+    return clock;
+}
+
+// One run, read once.
+struct RunCurves {
+    Series accuracy;
+    Series rollouts;
+    Series generated;
+    Series trained;
+    Series trainSeconds;
+    Series wall;
+
+    Cost at(double step) const
+    {
+        return { step, counterAt(rollouts, step), counterAt(generated, step), counterAt(trained, step), counterAt(trainSeconds, step),
+                 counterAt(wall, step) };
+    }
+};
+
+RunCurves readCurves(const RunReader& reader, const std::string& metric)
+{
+    RunCurves curves;
+    curves.accuracy = reader.series(metric);
+    curves.rollouts = reader.series("budget/rollouts");
+    curves.generated = reader.series("budget/generated_tokens");
+    curves.trained = reader.series("budget/trained_tokens");
+    curves.trainSeconds = reader.series("budget/train_seconds");
+    curves.wall = wallClock(reader);
+    for (std::size_t i = curves.accuracy.values.size(); i-- > 0;) {
+        if (std::isnan(curves.accuracy.values[i])) {
+            curves.accuracy.values.erase(curves.accuracy.values.begin() + static_cast<std::ptrdiff_t>(i));
+            curves.accuracy.steps.erase(curves.accuracy.steps.begin() + static_cast<std::ptrdiff_t>(i));
+        }
+    }
+    if (curves.accuracy.steps.empty())
+        throw Error(ErrorKind::Data, concat(reader.path().string(), ": expected evaluations '", metric, "', found none; set eval.every_steps"));
+    return curves;
+}
+
+std::string sharedAccuracy(const std::vector<std::unique_ptr<RunReader>>& readers)
+{
+    std::map<std::string, std::size_t> counts;
+    for (const auto& reader : readers)
+        for (const MetricName& name : reader->metricNames())
+            if (matchesPattern(kAccuracyPattern, name.name))
+                ++counts[name.name];
+    for (const auto& [name, count] : counts)
+        if (count == readers.size())
+            return name;
+    for (const auto& reader : readers) {
+        const auto names = reader->metricNames();
+        if (std::ranges::none_of(names, [](const MetricName& name) { return matchesPattern(kAccuracyPattern, name.name); }))
+            throw Error(ErrorKind::Data, concat(reader->path().string(), ": expected a held-out accuracy (", kAccuracyPattern,
+                                                "), found none; the run has no evaluation"));
+    }
+    throw Error(ErrorKind::Data, "the runs were evaluated on different sets: expected a held-out accuracy that all of them have");
+}
+
+RunComparison summarise(const RunReader& reader, const RunCurves& curves, std::span<const double> smooth)
+{
+    RunComparison run;
+    run.path = reader.path().parent_path();
+    const RunInfo info = reader.info();
+    run.name = info.name.empty() ? run.path.filename().string() : info.name;
+    run.steps = reader.progress().lastStep.value_or(0);
+    run.firstAccuracy = curves.accuracy.values.front();
+    run.finalAccuracy = curves.accuracy.values.back();
+    run.bestAccuracy = std::ranges::max(curves.accuracy.values);
+    run.finalSmoothed = smooth.back();
+    run.total = curves.at(static_cast<double>(run.steps));
+    return run;
+}
+
+} // namespace
+
+std::vector<double> smoothed(std::span<const double> values, double weight)
+{
+    std::vector<double> out;
+    double sum = 0.0;
+    double weights = 0.0;
+    for (const double value : values) {
+        if (!std::isnan(value)) {
+            sum = weight * sum + (1.0 - weight) * value;
+            weights = weight * weights + (1.0 - weight);
+        }
+        out.push_back(std::isnan(value) || weights == 0.0 ? value : sum / weights);
+    }
+    return out;
+}
+
+std::optional<double> firstCrossing(std::span<const std::int64_t> steps, std::span<const double> values, double level)
+{
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!(values[i] >= level))
+            continue;
+        const auto here = static_cast<double>(steps[i]);
+        if (i == 0 || !(values[i - 1] < level))
+            return here;
+        const auto before = static_cast<double>(steps[i - 1]);
+        return before + (here - before) * (level - values[i - 1]) / (values[i] - values[i - 1]);
+    }
+    return std::nullopt;
+}
+
+std::vector<ConfigDifference> configDifferences(std::span<const std::string> tomlTexts)
+{
+    std::vector<std::map<std::string, std::string>> tables(tomlTexts.size());
+    std::set<std::string> keys;
+    for (std::size_t i = 0; i < tomlTexts.size(); ++i) {
+        try {
+            flatten(toml::parse(tomlTexts[i]), {}, tables[i]);
+        } catch (const toml::parse_error& error) {
+            tables[i] = { { "(unreadable)", std::string(error.description()) } };
+        }
+        for (const auto& [key, value] : tables[i])
+            keys.insert(key);
+    }
+    std::vector<ConfigDifference> differences;
+    for (const std::string& key : keys) {
+        ConfigDifference row { key, {} };
+        for (const auto& table : tables) {
+            const auto found = table.find(key);
+            row.values.push_back(found == table.end() ? "-" : found->second);
+        }
+        if (std::ranges::any_of(row.values, [&](const std::string& value) { return value != row.values.front(); }))
+            differences.push_back(std::move(row));
+    }
+    return differences;
+}
+
+Comparison compareRuns(std::span<const std::filesystem::path> runs, const CompareOptions& options)
+{
+    if (runs.empty())
+        throw Error(ErrorKind::Usage, "compare: expected at least one run folder, found none");
+    std::vector<std::unique_ptr<RunReader>> readers;
+    for (const auto& path : runs)
+        readers.push_back(std::make_unique<RunReader>(path));
+    Comparison comparison;
+    comparison.metric = options.metric.empty() ? sharedAccuracy(readers) : options.metric;
+    comparison.smoothing = options.smoothing;
+    std::vector<RunCurves> curves;
+    std::vector<std::vector<double>> smooth;
+    std::vector<std::string> configs;
+    for (const auto& reader : readers) {
+        curves.push_back(readCurves(*reader, comparison.metric));
+        smooth.push_back(smoothed(curves.back().accuracy.values, options.smoothing));
+        comparison.runs.push_back(summarise(*reader, curves.back(), smooth.back()));
+        const RunInfo info = reader->info();
+        configs.push_back(info.resolvedText.empty() ? info.configText : info.resolvedText);
+    }
+    comparison.target = options.target.value_or(std::ranges::min(comparison.runs, {}, &RunComparison::finalSmoothed).finalSmoothed);
+    for (std::size_t i = 0; i < comparison.runs.size(); ++i) {
+        const Series& accuracy = curves[i].accuracy;
+        if (const auto step = firstCrossing(accuracy.steps, smooth[i], comparison.target))
+            comparison.runs[i].toTarget = curves[i].at(*step);
+        const auto raw = std::ranges::find_if(accuracy.values, [&](double value) { return value >= comparison.target; });
+        if (raw != accuracy.values.end())
+            comparison.runs[i].toTargetRaw
+                = curves[i].at(static_cast<double>(accuracy.steps[static_cast<std::size_t>(raw - accuracy.values.begin())]));
+    }
+    comparison.differences = configDifferences(configs);
+    return comparison;
+}
+
+} // namespace midpoint::store
