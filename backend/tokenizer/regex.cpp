@@ -14,9 +14,9 @@
 namespace midpoint::tokenizer {
 namespace {
 
-// Bodies of sets: what Oniguruma means by \s and \w in Unicode (PCRE2 counts U+180E as a space and no marks as letters).
+// Bodies of sets: what Oniguruma means by \s and \w (PCRE2 counts U+180E as a space, and no marks as parts of words).
 constexpr std::string_view kSpaceSet = "\\x{9}-\\x{d}\\x{85}\\p{Z}";
-constexpr std::string_view kWordSet = "\\p{L}\\p{M}\\p{Nd}\\p{Pc}";
+constexpr std::string_view kWordSet = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
 constexpr std::string_view kHexSet = "0-9A-Fa-f";
 
 // Reads the pattern once from left to right and writes the translation.

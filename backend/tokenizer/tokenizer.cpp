@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -36,9 +37,11 @@ struct Tokenizer::Parts {
     tokenizer::Decoder decoder;
     std::vector<SpecialToken> specialTokens;
     std::unordered_set<std::int32_t> specialIds;
+    std::unordered_map<std::int32_t, std::string> normalizedTexts; // of added tokens that the normaliser changes
 
     Parts(const JsonPart& root, std::filesystem::path path);
     void readAddedTokens(const JsonPart& list);
+    const std::string* text(std::int32_t id) const;
     void encodeBetween(std::string_view text, std::vector<std::int32_t>& ids) const;
 };
 
@@ -104,8 +107,16 @@ void Tokenizer::Parts::readAddedTokens(const JsonPart& list)
 
         AddedTokenSearch& search = token.isNormalized ? normalizedTokens : rawTokens;
         std::string searched = token.isNormalized && normalizer ? normalizer(token.content) : token.content;
+        if (searched != token.content)
+            normalizedTexts.insert_or_assign(token.id, searched);
         search.add(std::move(token), std::move(searched));
     }
+}
+
+const std::string* Tokenizer::Parts::text(std::int32_t id) const
+{
+    const auto normalized = normalizedTexts.find(id);
+    return normalized == normalizedTexts.end() ? vocabulary.text(id) : &normalized->second;
 }
 
 // A stretch of text without raw added tokens.
@@ -162,7 +173,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, SkipSpecial ski
     std::vector<std::string> texts;
     texts.reserve(ids.size());
     for (const std::int32_t id : ids) {
-        const std::string* text = m_parts->vocabulary.text(id);
+        const std::string* text = m_parts->text(id);
         if (text != nullptr && !(skipSpecial == SkipSpecial::Yes && isSpecial(id)))
             texts.push_back(*text);
     }
@@ -175,13 +186,13 @@ std::optional<std::int32_t> Tokenizer::tokenToId(std::string_view token) const {
 
 std::optional<std::string> Tokenizer::idToToken(std::int32_t id) const
 {
-    const std::string* text = m_parts->vocabulary.text(id);
+    const std::string* text = m_parts->text(id);
     return text == nullptr ? std::nullopt : std::optional(*text);
 }
 
 std::string Tokenizer::tokenBytes(std::int32_t id) const
 {
-    const std::string* text = m_parts->vocabulary.text(id);
+    const std::string* text = m_parts->text(id);
     if (text == nullptr)
         return {};
     return m_parts->decoder ? tokenizer::fromByteLevel(*text).value_or(*text) : *text;
