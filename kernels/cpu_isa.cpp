@@ -1,9 +1,5 @@
 #include "kernels/cpu_isa.h"
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
-
 namespace midpoint::kernels {
 
 std::vector<CpuIsa> availableIsas()
@@ -38,21 +34,6 @@ const char* nameOf(CpuIsa isa)
     case CpuIsa::Baseline: break;
     }
     return "baseline";
-}
-
-bool hasTileMatrixUnit()
-{
-#ifdef __x86_64__
-    constexpr unsigned kAmxBf16 = 1U << 22U; // CPUID leaf 7, register EDX
-    constexpr unsigned kAmxTile = 1U << 24U;
-    unsigned a = 0;
-    unsigned b = 0;
-    unsigned c = 0;
-    unsigned d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kAmxBf16) != 0 && (d & kAmxTile) != 0;
-#else
-    return false;
-#endif
 }
 
 } // namespace midpoint::kernels

@@ -12,6 +12,5 @@ enum class CpuIsa : std::uint8_t { Baseline, Avx2, Avx512, Avx512Bf16 };
 CpuIsa bestIsa();                     // what the operations use unless told otherwise
 std::vector<CpuIsa> availableIsas();  // all that this machine can run, Baseline first
 const char* nameOf(CpuIsa isa);       // "baseline", "avx2", "avx512", "avx512-bf16"
-bool hasTileMatrixUnit();             // AMX with bf16: oneDNN's products are then the fastest
 
 } // namespace midpoint::kernels

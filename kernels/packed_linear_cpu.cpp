@@ -71,12 +71,13 @@ void packPanel(const T* weight, const PackedLinearTask& task, T* packed, std::in
     const std::int64_t rest = roundUp(task.outputs, kLanes) - first;
     const std::int64_t width = rest < kPanel ? rest : kPanel;
     T* to = packed + panelOffset<T>(task, panel);
-    for (std::int64_t o = 0; o < width; ++o)
-        for (std::int64_t i = 0; i < stepsOf<T>(task.inputs) * kInputs; ++i) {
-            T value {};
-            if (first + o < task.outputs && i < task.inputs)
-                value = weight[(first + o) * task.inputs + i];
-            to[(i / kInputs * width + o) * kInputs + i % kInputs] = value;
+    const std::int64_t count = task.outputs - first < width ? task.outputs - first : width;
+    for (std::int64_t i = 0; i < stepsOf<T>(task.inputs) * kInputs; i += kInputs, to += width * kInputs)
+        for (std::int64_t k = 0; k < kInputs; ++k) {
+            for (std::int64_t o = 0; o < count; ++o)
+                to[o * kInputs + k] = i + k < task.inputs ? weight[(first + o) * task.inputs + i + k] : T {};
+            for (std::int64_t o = count; o < width; ++o)
+                to[o * kInputs + k] = T {};
         }
 }
 

@@ -7,8 +7,9 @@
 namespace midpoint::kernels::MIDPOINT_ISA {
 namespace {
 
-constexpr int kMostHeads = 4;                               // query heads in one pass over the cache
-constexpr int kUnitVectors = kPagedBlockUnit / kLanes;      // vectors of scores of one unit of tokens
+constexpr int kMostHeads = 4;                          // query heads in one pass over the cache
+constexpr int kMostVectors = kLanes == 16 ? 4 : 2;     // vectors of scores or of values beside them, for the registers
+static_assert(kPagedBlockUnit % kLanes == 0, "a vector of tokens lies in one block");
 
 template <typename T>
 struct Unit {
@@ -29,16 +30,21 @@ struct Unit {
     std::int64_t blocks() const { return (length + blockTokens - 1) / blockTokens; }
 };
 
-// Scores of `Heads` query heads against one block.
+// Scores of `Heads` query heads with the tokens of `Vectors` neighbouring vectors, each wherever its block lies.
 template <int Heads, int Vectors, typename T>
-void scoreTokens(const Unit<T>& u, const T* keys, int head, std::int64_t token)
+void scoreTokens(const Unit<T>& u, int head, std::int64_t token)
 {
+    const T* keys[Vectors];
+    for (int v = 0; v < Vectors; ++v) {
+        const std::int64_t first = token + v * kLanes;
+        keys[v] = u.block(first / u.blockTokens) + u.keyOffset + first % u.blockTokens;
+    }
     Floats sum[Heads][Vectors] = {};
     const float* query = u.query + head * u.headDim;
     for (std::int64_t d = 0; d < u.headDim; ++d)
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
-            const Floats key = load(keys + d * u.blockTokens + v * kLanes);
+            const Floats key = load(keys[v] + d * u.blockTokens);
 #pragma GCC unroll 4
             for (int h = 0; h < Heads; ++h)
                 sum[h][v] = fma(splat(query[h * u.headDim + d]), key, sum[h][v]);
@@ -51,11 +57,16 @@ void scoreTokens(const Unit<T>& u, const T* keys, int head, std::int64_t token)
 template <int Heads, typename T>
 void scoreHeads(const Unit<T>& u, int head)
 {
-    for (std::int64_t b = 0; b < u.blocks(); ++b) {
-        const T* keys = u.block(b) + u.keyOffset;
-        for (std::int64_t t = 0; t < u.blockTokens; t += kPagedBlockUnit)
-            scoreTokens<Heads, kUnitVectors>(u, keys + t, head, b * u.blockTokens + t);
+    const std::int64_t end = roundUp(u.length, kLanes);
+    std::int64_t token = 0;
+    for (; token + kMostVectors * kLanes <= end; token += kMostVectors * kLanes)
+        scoreTokens<Heads, kMostVectors>(u, head, token);
+    if (kMostVectors > 2 && token + 2 * kLanes <= end) {
+        scoreTokens<Heads, 2>(u, head, token);
+        token += 2 * kLanes;
     }
+    for (; token < end; token += kLanes)
+        scoreTokens<Heads, 1>(u, head, token);
 }
 
 // mixed[h, d...] = sum_j p[h, j] value[j, d...] for Vectors vectors of d.
@@ -86,7 +97,6 @@ void mixColumns(const Unit<T>& u, int head, std::int64_t d)
 template <int Heads, typename T>
 void mixHeads(const Unit<T>& u, int head)
 {
-    constexpr int kMostVectors = kLanes == 16 ? 4 : 2;
     std::int64_t d = 0;
     for (; d + kMostVectors * kLanes <= u.headDim; d += kMostVectors * kLanes)
         mixColumns<Heads, kMostVectors>(u, head, d);

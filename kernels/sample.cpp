@@ -56,8 +56,8 @@ public:
 private:
     void collect(const SampleRow& row, float bound)
     {
-        m_ids.resize(static_cast<std::size_t>(row.vocabulary));
-        m_ids.resize(static_cast<std::size_t>(m_collect(row, bound, m_ids.data())));
+        m_buffer.resize(static_cast<std::size_t>(row.vocabulary));
+        m_ids.assign(m_buffer.begin(), m_buffer.begin() + m_collect(row, bound, m_buffer.data()));
         std::sort(m_ids.begin(), m_ids.end(), [&](std::int32_t a, std::int32_t b) {
             const float za = row.logits[a] * row.factor;
             const float zb = row.logits[b] * row.factor;
@@ -111,6 +111,7 @@ private:
 
     SampleSettings m_settings;
     decltype(&baseline::collectAtLeast) m_collect;
+    std::vector<std::int32_t> m_buffer; // [vocabulary]
     std::vector<std::int32_t> m_ids;
     std::vector<double> m_weights;
 };

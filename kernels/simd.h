@@ -39,7 +39,7 @@ struct Float16 {
 
 constexpr std::int64_t roundUp(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-inline Floats splat(float value) { return Floats {} + value; }
+inline Floats splat(float value) { return value - Floats {}; } // minus zero is folded away, plus zero is not
 inline Floats fma(Floats a, Floats b, Floats c) { return a * b + c; } // contracted by the compiler where there is an FMA
 
 inline std::uint32_t bitsOf(float value)

@@ -17,6 +17,8 @@ BlockCache::BlockCache(const kernels::PagedCacheShape& shape, std::int64_t layer
     , m_layerBytes(blocks * shape.blockElements() * kernels::sizeOf(shape.type))
     , m_users(static_cast<std::size_t>(blocks), 0)
 {
+    if (blocks == 0) // a budget below one block: every request is refused
+        return;
     const auto bytes = static_cast<std::size_t>(layers * m_layerBytes);
     void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
@@ -25,7 +27,11 @@ BlockCache::BlockCache(const kernels::PagedCacheShape& shape, std::int64_t layer
     m_memory = static_cast<std::byte*>(memory);
 }
 
-BlockCache::~BlockCache() { ::munmap(m_memory, static_cast<std::size_t>(m_layers * m_layerBytes)); }
+BlockCache::~BlockCache()
+{
+    if (m_memory != nullptr)
+        ::munmap(m_memory, static_cast<std::size_t>(m_layers * m_layerBytes));
+}
 
 std::int64_t BlockCache::bytesPerBlock(const kernels::PagedCacheShape& shape, std::int64_t layers)
 {
@@ -33,6 +39,14 @@ std::int64_t BlockCache::bytesPerBlock(const kernels::PagedCacheShape& shape, st
 }
 
 std::int64_t BlockCache::touchedBytes() const { return m_untouched * bytesPerBlock(m_shape, m_layers); }
+
+void BlockCache::clear()
+{
+    m_used = 0;
+    m_free.clear();
+    for (std::int32_t block = m_untouched; block > 0; --block)
+        m_free.push_back(block - 1);
+}
 
 std::int32_t BlockCache::take()
 {

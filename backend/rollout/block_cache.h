@@ -26,6 +26,7 @@ public:
     std::int64_t freeBlocks() const { return m_blocks - m_used; }
     std::int64_t usedBlocks() const { return m_used; }
     std::int64_t touchedBytes() const; // of memory that was in use at some time
+    void clear();                      // all blocks are free
 
     std::int32_t take();             // a block with one user; there must be a free one
     void share(std::int32_t block);  // one more user

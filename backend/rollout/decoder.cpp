@@ -99,19 +99,25 @@ void Decoder::reserve(std::int64_t rows)
     m_gated.reserve(rows, config.intermediateSize * size);
 }
 
-void Decoder::forEachRange(std::int64_t rows, const std::function<void(std::int64_t, std::int64_t)>& step)
+bool Decoder::splitsRows() const { return m_packedBytes <= kSmallModelBytes; }
+
+void Decoder::forEachRange(std::int64_t rows, const std::function<void(std::int64_t, std::int64_t)>& step) const
 {
-    if (m_packedBytes <= kSmallModelBytes)
+    if (splitsRows())
         at::parallel_for(0, rows, kFewestRowsPerThread, step);
     else
         step(0, rows);
 }
 
-void Decoder::decodeRange(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end, BlockCache& cache, float* logits)
+void Decoder::decodeRange(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end, BlockCache& cache)
 {
     embed(rows, begin, end);
     runLayers(begin, end, cache);
-    kernels::packedLinear(m_head, { end - begin, m_normed.row(begin), nullptr, logits + begin * m_vocabulary, ElementType::Float32 });
+}
+
+void Decoder::logits(std::int64_t begin, std::int64_t end, float* out)
+{
+    kernels::packedLinear(m_head, { end - begin, m_normed.row(begin), nullptr, out, ElementType::Float32 });
 }
 
 void Decoder::prefill(std::span<const DecodeRow> rows, std::span<const std::int64_t> wanted, BlockCache& cache, float* logits)

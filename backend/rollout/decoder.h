@@ -39,11 +39,14 @@ public:
     // [wanted, vocabulary].
     void prefill(std::span<const DecodeRow> rows, std::span<const std::int64_t> wanted, BlockCache& cache, float* logits);
 
-    // One row per sequence. Calls step(begin, end) for ranges of rows, on several threads where the model is small enough for
-    // each thread to compute whole rows without waiting for the others; step then calls decodeRange.
-    void forEachRange(std::int64_t rows, const std::function<void(std::int64_t begin, std::int64_t end)>& step);
-    void reserve(std::int64_t rows); // before forEachRange
-    void decodeRange(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end, BlockCache& cache, float* logits);
+    // One row per sequence: reserve(), then forEachRange() with a step that calls decodeRange() and logits() for its rows. Small
+    // models are split by rows, so that each thread computes whole rows without waiting for the others; large ones have one
+    // range and are split inside the operations.
+    void reserve(std::int64_t rows);
+    bool splitsRows() const;
+    void forEachRange(std::int64_t rows, const std::function<void(std::int64_t begin, std::int64_t end)>& step) const;
+    void decodeRange(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end, BlockCache& cache);
+    void logits(std::int64_t begin, std::int64_t end, float* out); // [end - begin, vocabulary]
 
 private:
     struct Layer {

@@ -13,11 +13,7 @@ namespace {
 
 constexpr std::int64_t kMebibyte = 1 << 20;
 constexpr std::int64_t kMostPrefillLogits = 4 << 20; // 16 MiB of next-token logits of prompts at once
-
-std::int64_t budgetBlocks(const Decoder& decoder, const RolloutOptions& options)
-{
-    return options.cacheMegabytes * kMebibyte / BlockCache::bytesPerBlock(decoder.cacheShape(), decoder.layers());
-}
+constexpr std::int64_t kMostDecodeLogits = 16 << 20; // 64 MiB of next-token logits of sequences at once
 
 std::vector<bool> endTokens(const model::ModelConfig& config, const SamplingOptions& sampling)
 {
@@ -42,15 +38,15 @@ std::int64_t sizeOf(const std::vector<std::int32_t>& tokens) { return static_cas
 
 } // namespace
 
-Generation::Generation(const model::Model& model, Decoder& decoder, const RolloutOptions& options, const SamplingOptions& sampling,
-    std::span<const RolloutRequest> requests)
+Generation::Generation(const model::Model& model, Decoder& decoder, BlockCache& cache, const RolloutOptions& options,
+    const SamplingOptions& sampling, std::span<const RolloutRequest> requests)
     : m_model(model)
     , m_decoder(decoder)
+    , m_cache(cache)
     , m_options(options)
     , m_sampling(sampling)
     , m_requests(requests)
     , m_isEnd(endTokens(model.config(), sampling))
-    , m_cache(decoder.cacheShape(), decoder.layers(), std::max<std::int64_t>(1, budgetBlocks(decoder, options)))
     , m_responses(requests.size())
 {
     check();
@@ -76,7 +72,7 @@ void Generation::check() const
                     concat("prompt ", request.prompt, " has the token id ", id, "; the model's vocabulary has ", config.vocabularySize));
         const std::int64_t need = blocksOfPrompt(request) + blocksOfSequence(request);
         const std::int64_t blockBytes = BlockCache::bytesPerBlock(m_decoder.cacheShape(), m_decoder.layers());
-        if (need > budgetBlocks(m_decoder, m_options))
+        if (need > m_cache.freeBlocks())
             throw Error(ErrorKind::Resource,
                 concat("the key-value cache of ", m_options.cacheMegabytes, " MiB (rollout.kv_cache_megabytes) cannot hold one sequence of ",
                     length, " prompt and ", maxNewTokens(request), " new tokens: it needs ",
@@ -296,15 +292,22 @@ void Generation::decodeStep()
         m_rows.push_back({ tokens.back(), position, sequence.table.data() });
         m_uniform.push_back(sequence.rng.uniformAt(tokens.size()));
     }
-    m_logits.resize(static_cast<std::size_t>(count * vocabulary));
     m_tokens.resize(static_cast<std::size_t>(count));
     m_logprobs.resize(static_cast<std::size_t>(count));
+    // Logits of all rows at once only while they are few.
+    const std::int64_t rowsAtOnce = m_decoder.splitsRows() ? count : std::clamp<std::int64_t>(kMostDecodeLogits / vocabulary, 1, count);
+    m_logits.resize(static_cast<std::size_t>(rowsAtOnce * vocabulary));
     m_decoder.reserve(count);
     m_decoder.forEachRange(count, [&](std::int64_t begin, std::int64_t end) {
-        m_decoder.decodeRange(m_rows, begin, end, m_cache, m_logits.data());
-        kernels::sample(sampleSettings(m_sampling),
-            { end - begin, vocabulary, vocabulary, m_logits.data() + begin * vocabulary, m_uniform.data() + begin, m_tokens.data() + begin,
-                m_logprobs.data() + begin });
+        m_decoder.decodeRange(m_rows, begin, end, m_cache);
+        for (std::int64_t first = begin; first < end; first += rowsAtOnce) {
+            const std::int64_t last = std::min(end, first + rowsAtOnce);
+            float* logits = m_logits.data() + (m_decoder.splitsRows() ? first * vocabulary : 0);
+            m_decoder.logits(first, last, logits);
+            kernels::sample(sampleSettings(m_sampling),
+                { last - first, vocabulary, vocabulary, logits, m_uniform.data() + first, m_tokens.data() + first,
+                    m_logprobs.data() + first });
+        }
     });
     ++m_statistics.decodeSteps;
 

@@ -16,8 +16,8 @@ namespace midpoint::rollout {
 class Generation {
 public:
     // Checks the requests against the model and the cache's budget.
-    Generation(const model::Model& model, Decoder& decoder, const RolloutOptions& options, const SamplingOptions& sampling,
-        std::span<const RolloutRequest> requests);
+    Generation(const model::Model& model, Decoder& decoder, BlockCache& cache, const RolloutOptions& options,
+        const SamplingOptions& sampling, std::span<const RolloutRequest> requests);
 
     std::vector<std::vector<Response>> run(std::stop_token stop, const RolloutEngine::Progress& progress);
     const RolloutStatistics& statistics() const { return m_statistics; }
@@ -62,11 +62,11 @@ private:
 
     const model::Model& m_model;
     Decoder& m_decoder;
+    BlockCache& m_cache;                    // empty at the beginning
     const RolloutOptions& m_options;
     const SamplingOptions& m_sampling;
     std::span<const RolloutRequest> m_requests;
     std::vector<bool> m_isEnd;              // by token id
-    BlockCache m_cache;
     std::int64_t m_reserved = 0;            // blocks promised to sequences
     std::deque<std::size_t> m_waiting;      // requests, longest expected first
     std::deque<Group> m_started;            // groups with samples that do not decode yet

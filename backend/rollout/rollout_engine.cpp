@@ -1,12 +1,16 @@
 #include "backend/rollout/rollout_engine.h"
 
-#include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/rollout/decoder.h"
 #include "backend/rollout/generation.h"
 
 namespace midpoint::rollout {
+namespace {
+
+constexpr std::int64_t kMebibyte = 1 << 20;
+
+} // namespace
 
 DrawPurpose drawPurposeOf(Purpose purpose)
 {
@@ -25,11 +29,14 @@ struct RolloutEngine::State {
         : model(of)
         , options(settings)
         , decoder(of, settings.blockTokens)
+        , cache(decoder.cacheShape(), decoder.layers(),
+              settings.cacheMegabytes * kMebibyte / BlockCache::bytesPerBlock(decoder.cacheShape(), decoder.layers()))
     {
     }
     const model::Model& model;
     RolloutOptions options;
     Decoder decoder;
+    BlockCache cache; // kept between calls, so that its memory is not fetched from the system again
     RolloutStatistics statistics;
 };
 
@@ -49,7 +56,8 @@ std::vector<std::vector<Response>> RolloutEngine::generate(
     std::span<const RolloutRequest> requests, const SamplingOptions& sampling, std::stop_token stop, const Progress& progress)
 {
     m_state->decoder.refresh();
-    Generation generation(m_state->model, m_state->decoder, m_state->options, sampling, requests);
+    m_state->cache.clear();
+    Generation generation(m_state->model, m_state->decoder, m_state->cache, m_state->options, sampling, requests);
     auto responses = generation.run(std::move(stop), progress);
     m_state->statistics = generation.statistics();
     return responses;

@@ -126,7 +126,8 @@ TEST(RolloutEngine, Generate_IgnoresEndTokens_AllHaveFullLength)
     SamplingOptions sampling = shortSampling();
     sampling.ignoresEndTokens = true;
     const model::Model model = tinyModel();
-    for (const Response& response : generate(model, { request(6, 1, 64) }, sampling)[0])
+    const Responses responses = generate(model, { request(6, 1, 64) }, sampling);
+    for (const Response& response : responses[0])
         EXPECT_EQ(response.tokens.size(), 40U);
 }
 

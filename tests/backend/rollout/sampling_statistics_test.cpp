@@ -60,7 +60,8 @@ void expectDistribution(double temperature, std::int64_t topK, double topP)
     sampling.maxNewTokens = 1;
     const std::vector<double> exact = exactDistribution(model, test::tokensOf(6, 1), sampling);
     std::vector<double> counts(exact.size(), 0.0);
-    for (const Response& response : draw(model, sampling, kDraws)[0])
+    const auto responses = draw(model, sampling, kDraws);
+    for (const Response& response : responses[0])
         counts[static_cast<std::size_t>(response.tokens[0])] += 1.0;
     double chiSquare = 0;
     double rareExpected = 0;
