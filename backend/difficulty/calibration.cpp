@@ -12,10 +12,10 @@
 namespace midpoint::difficulty {
 namespace {
 
-constexpr double kEdge = 1e-4;             // predictions are taken no nearer to 0 and 1 than this before the logit
-constexpr double kSlopeDeviation = 0.5;    // of the prior around 1
-constexpr double kOffsetDeviation = 1.0;   // of the prior around 0
-constexpr double kSmallestSlope = 0.05;    // keeps the map monotone: order among prompts is never lost or reversed
+constexpr double kEdge = 1e-4; // predictions are taken no nearer to 0 and 1 than this before the logit
+constexpr double kSlopeDeviation = 0.5; // of the prior around 1
+constexpr double kOffsetDeviation = 1.0; // of the prior around 0
+constexpr double kSmallestSlope = 0.05; // keeps the map monotone: order among prompts is never lost or reversed
 constexpr int kNewtonSteps = 50;
 
 double logit(double p)
@@ -24,7 +24,10 @@ double logit(double p)
     return std::log(inside / (1.0 - inside));
 }
 
-double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+double sigmoid(double x)
+{
+    return 1.0 / (1.0 + std::exp(-x));
+}
 
 struct Point {
     double x = 0.0; // predicted, as a rate or a logit
@@ -39,7 +42,7 @@ std::vector<Point> pointsOf(std::span<const ReferencePrediction> pairs, bool asL
     for (const ReferencePrediction& pair : pairs)
         if (pair.attempts > 0)
             points.push_back({ asLogit ? logit(pair.predicted) : pair.predicted, static_cast<double>(pair.successes),
-                               static_cast<double>(pair.attempts) });
+                static_cast<double>(pair.attempts) });
     return points;
 }
 
@@ -152,16 +155,21 @@ CalibrationKind calibrationFromName(std::string_view name)
     for (const auto& [known, kind] : kinds)
         if (known == name)
             return kind;
-    throw Error(ErrorKind::Config, concat("selection.calibration: expected none, linear, linear-unclamped or platt, found '", name, "'"));
+    throw Error(ErrorKind::Config,
+        concat("selection.calibration: expected none, linear, linear-unclamped or platt, found '", name, "'"));
 }
 
 double Calibration::apply(double predicted) const
 {
     switch (kind) {
-    case CalibrationKind::None: return predicted;
-    case CalibrationKind::LinearUnclamped: return slope * predicted + offset;
-    case CalibrationKind::Linear: return std::clamp(slope * predicted + offset, 0.0, 1.0);
-    case CalibrationKind::Platt: return sigmoid(slope * logit(predicted) + offset);
+    case CalibrationKind::None:
+        return predicted;
+    case CalibrationKind::LinearUnclamped:
+        return slope * predicted + offset;
+    case CalibrationKind::Linear:
+        return std::clamp(slope * predicted + offset, 0.0, 1.0);
+    case CalibrationKind::Platt:
+        return sigmoid(slope * logit(predicted) + offset);
     }
     return predicted;
 }

@@ -10,9 +10,9 @@ namespace midpoint::difficulty {
 
 enum class CalibrationKind {
     None,
-    Linear,          // least squares, slope not below 0, clamped to [0, 1]
+    Linear, // least squares, slope not below 0, clamped to [0, 1]
     LinearUnclamped, // least squares as the released code does it: any slope, any value
-    Platt,           // logit p' = slope logit p + offset, slope > 0; priors slope ~ N(1, 1/2), offset ~ N(0, 1)
+    Platt, // logit p' = slope logit p + offset, slope > 0; priors slope ~ N(1, 1/2), offset ~ N(0, 1)
 };
 
 CalibrationKind calibrationFromName(std::string_view name); // throws Error{Config}

@@ -13,12 +13,17 @@ struct Candidate {
     std::int64_t index = 0;
 };
 
-bool isBlocked(std::span<const std::uint8_t> blocked, std::size_t index) { return !blocked.empty() && blocked[index] != 0; }
+bool isBlocked(std::span<const std::uint8_t> blocked, std::size_t index)
+{
+    return !blocked.empty() && blocked[index] != 0;
+}
 
-double logitAt(std::span<const double> logits, std::size_t index) { return logits.empty() ? 0.0 : logits[index]; }
+double logitAt(std::span<const double> logits, std::size_t index)
+{
+    return logits.empty() ? 0.0 : logits[index];
+}
 
-template <typename Score>
-std::vector<std::int64_t> largest(const GumbelDraw& draw, Score score)
+template <typename Score> std::vector<std::int64_t> largest(const GumbelDraw& draw, Score score)
 {
     std::vector<Candidate> candidates;
     candidates.reserve(draw.ids.size());
@@ -28,9 +33,10 @@ std::vector<std::int64_t> largest(const GumbelDraw& draw, Score score)
             continue;
         candidates.push_back({ score(i), draw.ids[i], static_cast<std::int64_t>(i) });
     }
-    const auto count = std::min(static_cast<std::ptrdiff_t>(std::max<std::int64_t>(draw.count, 0)), std::ssize(candidates));
+    const auto count
+        = std::min(static_cast<std::ptrdiff_t>(std::max<std::int64_t>(draw.count, 0)), std::ssize(candidates));
     std::partial_sort(candidates.begin(), candidates.begin() + count, candidates.end(),
-                      [](const Candidate& a, const Candidate& b) { return a.score != b.score ? a.score > b.score : a.id < b.id; });
+        [](const Candidate& a, const Candidate& b) { return a.score != b.score ? a.score > b.score : a.id < b.id; });
     std::vector<std::int64_t> result;
     result.reserve(static_cast<std::size_t>(count));
     for (std::ptrdiff_t i = 0; i < count; ++i)

@@ -1,6 +1,6 @@
-// Draws without replacement with probabilities proportional to exp(logit): the k largest of logit + standard Gumbel noise
-// are exactly a sequential draw without replacement (Kool et al., "Stochastic beams and where to find them", 2019, section 2).
-// In double: exp(-|p - alpha| / tau) at tau = 1e-3 underflows a float32 softmax.
+// Draws without replacement with probabilities proportional to exp(logit): the k largest of logit + standard Gumbel
+// noise are exactly a sequential draw without replacement (Kool et al., "Stochastic beams and where to find them",
+// 2019, section 2). In double: exp(-|p - alpha| / tau) at tau = 1e-3 underflows a float32 softmax.
 #pragma once
 
 #include "backend/core/rng.h"
@@ -13,10 +13,10 @@
 namespace midpoint::difficulty {
 
 struct GumbelDraw {
-    RngKey key;                            // prompt is filled in for each candidate
+    RngKey key; // prompt is filled in for each candidate
     std::int64_t count = 0;
     std::span<const PromptId> ids = {};
-    std::span<const double> logits = {};   // empty: all equal; -infinity: never
+    std::span<const double> logits = {}; // empty: all equal; -infinity: never
     std::span<const std::uint8_t> blocked = {}; // empty: none
 };
 

@@ -9,7 +9,10 @@ namespace {
 
 constexpr const char* kTag = "ledger 1";
 
-bool isJudged(Verdict verdict) { return verdict != Verdict::GraderFailed && verdict != Verdict::UnparseableReference; }
+bool isJudged(Verdict verdict)
+{
+    return verdict != Verdict::GraderFailed && verdict != Verdict::UnparseableReference;
+}
 
 } // namespace
 
@@ -36,8 +39,9 @@ LedgerEntry summarise(const Group& group)
 void Ledger::add(const LedgerEntry& entry)
 {
     if (entry.attempts < 0 || entry.successes < 0 || entry.successes > entry.attempts)
-        throw Error(ErrorKind::Internal, concat("ledger: ", entry.successes, " successes of ", entry.attempts,
-                                                " attempts for prompt ", entry.prompt, " at step ", entry.step));
+        throw Error(ErrorKind::Internal,
+            concat("ledger: ", entry.successes, " successes of ", entry.attempts, " attempts for prompt ", entry.prompt,
+                " at step ", entry.step));
     m_positions[entry.prompt].push_back(static_cast<std::uint32_t>(m_entries.size()));
     m_entries.push_back(entry);
     LedgerTotals& totals = m_totals.at(static_cast<std::size_t>(entry.purpose));
@@ -102,10 +106,11 @@ Ledger Ledger::deserialise(std::string_view bytes)
         entry.tokens = in.get<std::int64_t>();
         entry.successLogprob = in.get<double>();
         entry.failureLogprob = in.get<double>();
-        if (entry.purpose > Purpose::Evaluate || entry.attempts < 0 || entry.successes < 0 || entry.successes > entry.attempts)
-            throw Error(ErrorKind::Checkpoint, concat("ledger: entry ", i, " of the saved state is damaged: ", entry.successes,
-                                                      " successes of ", entry.attempts, " attempts, purpose ",
-                                                      static_cast<int>(entry.purpose)));
+        if (entry.purpose > Purpose::Evaluate || entry.attempts < 0 || entry.successes < 0
+            || entry.successes > entry.attempts)
+            throw Error(ErrorKind::Checkpoint,
+                concat("ledger: entry ", i, " of the saved state is damaged: ", entry.successes, " successes of ",
+                    entry.attempts, " attempts, purpose ", static_cast<int>(entry.purpose)));
         ledger.add(entry);
     }
     in.expectEnd();

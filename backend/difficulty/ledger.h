@@ -1,5 +1,6 @@
-// The ledger: every graded rollout ever made, as counts and log-prob sums per prompt and step. Beliefs learn from it and
-// from nothing else. (The replay buffer holds only groups with signal; learning from it would pull every estimate to 1/2.)
+// The ledger: every graded rollout ever made, as counts and log-prob sums per prompt and step. Beliefs learn from it
+// and from nothing else. (The replay buffer holds only groups with signal; learning from it would pull every estimate
+// to 1/2.)
 #pragma once
 
 #include "backend/core/rollout.h"
@@ -19,12 +20,12 @@ struct LedgerEntry {
     PromptId prompt = 0;
     std::int64_t step = 0;
     Purpose purpose = Purpose::Train;
-    std::int32_t attempts = 0;       // rollouts with a verdict about the response
+    std::int32_t attempts = 0; // rollouts with a verdict about the response
     std::int32_t successes = 0;
-    std::int32_t ungraded = 0;       // the grader failed or the reference is unreadable: says nothing about the policy
-    std::int64_t tokens = 0;         // of all responses
-    double successLogprob = 0.0;     // sum over the correct responses of the behaviour log-prob of their tokens
-    double failureLogprob = 0.0;     // the same over the other judged responses
+    std::int32_t ungraded = 0; // the grader failed or the reference is unreadable: says nothing about the policy
+    std::int64_t tokens = 0; // of all responses
+    double successLogprob = 0.0; // sum over the correct responses of the behaviour log-prob of their tokens
+    double failureLogprob = 0.0; // the same over the other judged responses
 
     double successRate() const { return attempts > 0 ? static_cast<double>(successes) / attempts : 0.0; }
     bool operator==(const LedgerEntry&) const = default;
@@ -60,7 +61,7 @@ public:
 private:
     std::vector<LedgerEntry> m_entries;
     std::unordered_map<PromptId, std::vector<std::uint32_t>> m_positions; // in m_entries
-    std::array<LedgerTotals, 5> m_totals{};                              // by purpose
+    std::array<LedgerTotals, 5> m_totals {}; // by purpose
 };
 
 } // namespace midpoint::difficulty

@@ -27,7 +27,8 @@ PredictionMeasures measurePredictions(std::span<const PredictionPair> pairs)
     return result;
 }
 
-std::vector<PredictionPair> pairWithEstimates(std::span<const Group> groups, const Estimates& estimates, const PromptPool& pool)
+std::vector<PredictionPair> pairWithEstimates(
+    std::span<const Group> groups, const Estimates& estimates, const PromptPool& pool)
 {
     std::vector<PredictionPair> pairs;
     if (estimates.mean.empty())

@@ -12,7 +12,8 @@ PromptPool::PromptPool(std::vector<PromptId> ids)
     for (const PromptId id : m_ids) {
         const auto [place, isNew] = m_indexOf.emplace(id, static_cast<std::int64_t>(m_indexOf.size()));
         if (!isNew)
-            throw Error(ErrorKind::Data, concat("prompt pool: the id ", id, " stands twice, first at position ", place->second));
+            throw Error(ErrorKind::Data,
+                concat("prompt pool: the id ", id, " stands twice, first at position ", place->second));
     }
 }
 

@@ -14,7 +14,8 @@ namespace {
 void expectBelief(const SelectionInput& input, std::span<const double> values, const char* what)
 {
     if (values.size() != input.ids.size())
-        throw Error(ErrorKind::Internal, concat("selection: ", values.size(), " values of ", what, " for ", input.ids.size(), " prompts"));
+        throw Error(ErrorKind::Internal,
+            concat("selection: ", values.size(), " values of ", what, " for ", input.ids.size(), " prompts"));
 }
 
 GumbelDraw drawOf(const SelectionInput& input, std::span<const double> logits)
@@ -77,16 +78,95 @@ private:
     double m_temperature;
 };
 
+// MoPPS: one draw from the belief about each prompt, then those nearest to the target. Prompts little is known about
+// are drawn near the target now and then, which is how they get explored.
+class Thompson : public SelectionStrategy {
+public:
+    Thompson(std::string name, double target)
+        : m_name(std::move(name))
+        , m_target(target)
+    {
+    }
+    const char* name() const override { return m_name.c_str(); }
+    bool needsBelief() const override { return true; }
+    Selection select(const SelectionInput& input) const override
+    {
+        expectBelief(input, input.mean, "the success rate");
+        expectBelief(input, input.deviation, "its deviation");
+        std::vector<double> logits(input.ids.size());
+        for (std::size_t i = 0; i < logits.size(); ++i)
+            logits[i] = -std::abs(drawRate(input, i) - m_target);
+        return { plainTopK(drawOf(input, logits)), std::nullopt };
+    }
+
+private:
+    // From the beta distribution with the belief's mean and deviation.
+    static double drawRate(const SelectionInput& input, std::size_t i)
+    {
+        const double mean = input.mean[i];
+        const double variance = input.deviation[i] * input.deviation[i];
+        const double strength = variance > 0.0 ? mean * (1.0 - mean) / variance - 1.0 : 0.0;
+        if (!(strength > 0.0)) // certain, or wider than any beta distribution
+            return mean;
+        RngKey key = drawOf(input, {}).key;
+        key.prompt = input.ids[i];
+        return Rng(key).beta(mean * strength, (1.0 - mean) * strength);
+    }
+
+    std::string m_name;
+    double m_target;
+};
+
+// The largest expected signal p (1 - p), softly. A prompt just trained on rests for a few steps: its estimate is the
+// one that training has just made wrong.
+class ExpectedSignal : public SelectionStrategy {
+public:
+    explicit ExpectedSignal(std::string name)
+        : m_name(std::move(name))
+    {
+    }
+    const char* name() const override { return m_name.c_str(); }
+    bool needsBelief() const override { return true; }
+    Selection select(const SelectionInput& input) const override
+    {
+        expectBelief(input, input.signal, "the signal");
+        constexpr double kTemperature = 0.01; // of p (1 - p), which is at most 0.25
+        constexpr std::int64_t kRestSteps = 3;
+        constexpr double kRestPenalty = 1000.0; // logits: chosen only when nothing else is left
+        std::vector<double> logits(input.ids.size());
+        for (std::size_t i = 0; i < logits.size(); ++i) {
+            logits[i] = input.signal[i] / kTemperature;
+            const bool rests = !input.lastChosenStep.empty() && input.lastChosenStep[i] >= 0
+                && input.step - input.lastChosenStep[i] <= kRestSteps;
+            if (rests)
+                logits[i] -= kRestPenalty;
+        }
+        return { gumbelTopK(drawOf(input, logits)), drawEntropy(logits, input.blocked) };
+    }
+
+private:
+    std::string m_name;
+};
+
 } // namespace
 
 std::unique_ptr<SelectionStrategy> makeStrategy(const config::SelectionSection& options)
 {
-    if (options.strategy == "uniform")
+    // Dynamic sampling chooses uniformly; dropping groups without signal and refilling is the training loop's part.
+    if (options.strategy == "uniform" || options.strategy == "dynamic-sampling")
         return std::make_unique<Uniform>(options.strategy);
-    // The released code differs from the paper in what surrounds the draw (calibration, references discarded), not in the draw.
+    // The released code differs from the paper in what surrounds the draw (calibration, references discarded), not in
+    // the draw.
     if (options.strategy == "dots" || options.strategy == "dots-released")
         return std::make_unique<DifficultyTargeted>(options.strategy, options.target, options.temperature);
-    throw Error(ErrorKind::Config, concat("selection.strategy: expected uniform, dots or dots-released, found '", options.strategy, "'"));
+    if (options.strategy == "mopps")
+        return std::make_unique<Thompson>(options.strategy, options.target);
+    if (options.strategy == "midpoint")
+        return std::make_unique<ExpectedSignal>(options.strategy);
+    throw Error(ErrorKind::Config,
+        concat(
+            "selection.strategy: expected uniform, dynamic-sampling, dots, dots-released, mopps or midpoint, found '",
+            options.strategy, "'"));
 }
 
 } // namespace midpoint::difficulty

@@ -1,5 +1,6 @@
-// Selection strategies: which prompts are rolled out next, given what is believed about each. A strategy has no state and its
-// random numbers are keyed by (seed, step, prompt id), so the choice depends neither on the order of the pool nor on the past.
+// Selection strategies: which prompts are rolled out next, given what is believed about each. A strategy has no state
+// and its random numbers are keyed by (seed, step, prompt id), so the choice depends neither on the order of the pool
+// nor on the past.
 #pragma once
 
 #include "backend/config/run_config.h"
@@ -17,18 +18,18 @@ namespace midpoint::difficulty {
 struct SelectionInput {
     std::uint64_t seed = 0;
     std::int64_t step = 0;
-    std::int64_t count = 0;                       // prompts wanted
+    std::int64_t count = 0; // prompts wanted
     std::span<const PromptId> ids = {};
-    std::span<const double> mean = {};            // of the belief: success rate
+    std::span<const double> mean = {}; // of the belief: success rate
     std::span<const double> deviation = {};
-    std::span<const double> signal = {};          // expected p (1 - p)
-    std::span<const std::uint8_t> blocked = {};   // 1: must not be chosen
+    std::span<const double> signal = {}; // expected p (1 - p)
+    std::span<const std::uint8_t> blocked = {}; // 1: must not be chosen
     std::span<const std::int64_t> lastChosenStep = {}; // -1: never
 };
 
 struct Selection {
-    std::vector<std::int64_t> prompts;  // positions in the pool, all different, best first
-    std::optional<double> entropyNats;  // of the distribution of a single draw
+    std::vector<std::int64_t> prompts; // positions in the pool, all different, best first
+    std::optional<double> entropyNats; // of the distribution of a single draw
 };
 
 class SelectionStrategy {

@@ -20,7 +20,10 @@ RngKey keyOf(std::uint64_t seed, DrawPurpose purpose, std::int64_t step)
     return key;
 }
 
-std::size_t at(std::int64_t index) { return static_cast<std::size_t>(index); }
+std::size_t at(std::int64_t index)
+{
+    return static_cast<std::size_t>(index);
+}
 
 void putEstimates(ByteWriter& out, const Estimates& estimates)
 {
@@ -58,11 +61,16 @@ Estimates getEstimates(ByteReader& in)
 const char* nameOf(ChoiceReason reason)
 {
     switch (reason) {
-    case ChoiceReason::Uniform: return "uniform";
-    case ChoiceReason::Targeted: return "targeted";
-    case ChoiceReason::Explored: return "explored";
-    case ChoiceReason::Pinned: return "pinned";
-    case ChoiceReason::Reference: return "reference";
+    case ChoiceReason::Uniform:
+        return "uniform";
+    case ChoiceReason::Targeted:
+        return "targeted";
+    case ChoiceReason::Explored:
+        return "explored";
+    case ChoiceReason::Pinned:
+        return "pinned";
+    case ChoiceReason::Reference:
+        return "reference";
     }
     return "unknown";
 }
@@ -72,14 +80,15 @@ SelectorOptions selectorOptions(const config::SelectionSection& section, std::ui
     SelectorOptions options;
     options.seed = seed;
     options.intervalSteps = section.intervalSteps;
-    options.referencePrompts = section.referencePrompts;
+    // Only the predictor must see references of its own; every other belief learns from all rollouts alike.
+    options.referencePrompts = section.belief == "predictor" ? section.referencePrompts : 0;
     options.reuseReference = section.reuseReference;
     options.explorationShare = section.explorationShare;
     return options;
 }
 
 Selector::Selector(SelectorOptions options, const PromptPool& pool, std::unique_ptr<SelectionStrategy> strategy,
-                   std::unique_ptr<Belief> belief)
+    std::unique_ptr<Belief> belief)
     : m_options(std::move(options))
     , m_pool(&pool)
     , m_strategy(std::move(strategy))
@@ -88,12 +97,31 @@ Selector::Selector(SelectorOptions options, const PromptPool& pool, std::unique_
     , m_lastChosenStep(at(pool.size()), -1)
 {
     if (m_options.intervalSteps < 1)
-        throw Error(ErrorKind::Config, concat("selection.interval_steps: expected at least 1, found ", m_options.intervalSteps));
-    if (m_strategy->needsBelief() && !m_belief)
-        throw Error(ErrorKind::Config, concat("selection.strategy '", m_strategy->name(), "' needs a belief about every prompt, and there is none"));
-    for (const PromptId id : m_options.pinned)
-        if (!pool.indexOf(id))
-            throw Error(ErrorKind::Config, concat("pinned prompt ", id, " is not in the pool of ", pool.size(), " prompts"));
+        throw Error(ErrorKind::Config,
+            concat("selection.interval_steps: expected at least 1, found ", m_options.intervalSteps));
+    expectBelief(*m_strategy);
+    expectInPool(m_options.pinned);
+}
+
+void Selector::expectBelief(const SelectionStrategy& strategy) const
+{
+    if (strategy.needsBelief() && !m_belief)
+        throw Error(ErrorKind::Config,
+            concat("selection.strategy '", strategy.name(), "' needs a belief about every prompt, and there is none"));
+}
+
+void Selector::expectInPool(const std::vector<PromptId>& pinned) const
+{
+    for (const PromptId id : pinned)
+        if (!m_pool->indexOf(id))
+            throw Error(
+                ErrorKind::Config, concat("pinned prompt ", id, " is not in the pool of ", m_pool->size(), " prompts"));
+}
+
+void Selector::setStrategy(std::unique_ptr<SelectionStrategy> strategy)
+{
+    expectBelief(*strategy);
+    m_strategy = std::move(strategy);
 }
 
 std::vector<std::uint8_t> Selector::excludedPrompts() const
@@ -119,10 +147,10 @@ std::vector<Choice> Selector::chooseReferences(std::int64_t step)
     if (m_strategy->needsBelief()) {
         const std::vector<std::uint8_t> blocked = excludedPrompts();
         m_references = gumbelTopK({ .key = keyOf(m_options.seed, DrawPurpose::ReferenceChoice, step),
-                                    .count = m_options.referencePrompts,
-                                    .ids = m_pool->ids(),
-                                    .logits = {},
-                                    .blocked = blocked });
+            .count = m_options.referencePrompts,
+            .ids = m_pool->ids(),
+            .logits = {},
+            .blocked = blocked });
     }
     std::vector<Choice> choices;
     for (const std::int64_t index : m_references)
@@ -145,9 +173,9 @@ void Selector::beginRound(std::int64_t step, const Ledger& ledger, std::int64_t 
     const auto available = static_cast<std::int64_t>(std::count(blocked.begin(), blocked.end(), std::uint8_t { 0 }));
     if (plannedPrompts > available)
         throw Error(ErrorKind::Config,
-                    concat("selection: a round of ", m_options.intervalSteps, " steps needs ", plannedPrompts,
-                           " different prompts, the pool has ", available, " to choose from (", m_pool->size(), " in all); lower ",
-                           "batch.prompts_per_step or selection.interval_steps, or add prompts"));
+            concat("selection: a round of ", m_options.intervalSteps, " steps needs ", plannedPrompts,
+                " different prompts, the pool has ", available, " to choose from (", m_pool->size(), " in all); lower ",
+                "batch.prompts_per_step or selection.interval_steps, or add prompts"));
     m_queue.clear();
     pin(plannedPrompts);
     explore(plannedPrompts);
@@ -174,33 +202,34 @@ void Selector::explore(std::int64_t plannedPrompts)
     Rng rng(keyOf(m_options.seed, DrawPurpose::Exploration, m_roundStep));
     const double wanted = m_options.explorationShare * static_cast<double>(plannedPrompts);
     // Rounded at random, so that the share holds on average even where a round explores less than one prompt.
-    const auto count = std::min(static_cast<std::int64_t>(std::floor(wanted + rng.uniform())), plannedPrompts - std::ssize(m_queue));
+    const auto count
+        = std::min(static_cast<std::int64_t>(std::floor(wanted + rng.uniform())), plannedPrompts - std::ssize(m_queue));
     const std::vector<std::uint8_t> blocked = blockedPrompts();
     const GumbelDraw exploration { .key = keyOf(m_options.seed, DrawPurpose::Exploration, m_roundStep),
-                                   .count = count,
-                                   .ids = m_pool->ids(),
-                                   .logits = {},
-                                   .blocked = blocked };
+        .count = count,
+        .ids = m_pool->ids(),
+        .logits = {},
+        .blocked = blocked };
     for (const std::int64_t index : gumbelTopK(exploration))
         enqueue(index, ChoiceReason::Explored);
 }
 
-// A later call in the same round meets the same random numbers with the chosen prompts blocked, and so goes on where the
-// first one stopped: together they are one draw without replacement.
+// A later call in the same round meets the same random numbers with the chosen prompts blocked, and so goes on where
+// the first one stopped: together they are one draw without replacement.
 void Selector::draw(std::int64_t count)
 {
     if (count <= 0)
         return;
     const std::vector<std::uint8_t> blocked = blockedPrompts();
     const Selection selection = m_strategy->select({ .seed = m_options.seed,
-                                                     .step = m_roundStep,
-                                                     .count = count,
-                                                     .ids = m_pool->ids(),
-                                                     .mean = m_estimates.mean,
-                                                     .deviation = m_estimates.deviation,
-                                                     .signal = m_estimates.signal,
-                                                     .blocked = blocked,
-                                                     .lastChosenStep = m_lastChosenStep });
+        .step = m_roundStep,
+        .count = count,
+        .ids = m_pool->ids(),
+        .mean = m_estimates.mean,
+        .deviation = m_estimates.deviation,
+        .signal = m_estimates.signal,
+        .blocked = blocked,
+        .lastChosenStep = m_lastChosenStep });
     const ChoiceReason reason = m_strategy->needsBelief() ? ChoiceReason::Targeted : ChoiceReason::Uniform;
     for (const std::int64_t index : selection.prompts)
         enqueue(index, reason);
@@ -228,11 +257,13 @@ std::vector<Choice> Selector::take(std::int64_t step, std::int64_t count)
 double Selector::shareEverChosen() const
 {
     const auto never = std::count(m_lastChosenStep.begin(), m_lastChosenStep.end(), -1);
-    return m_lastChosenStep.empty() ? 0.0 : 1.0 - static_cast<double>(never) / static_cast<double>(m_lastChosenStep.size());
+    return m_lastChosenStep.empty() ? 0.0
+                                    : 1.0 - static_cast<double>(never) / static_cast<double>(m_lastChosenStep.size());
 }
 
 void Selector::setSteering(std::vector<PromptId> pinned, std::vector<PromptId> excluded)
 {
+    expectInPool(pinned);
     m_options.pinned = std::move(pinned);
     m_options.excluded = std::move(excluded);
 }
@@ -268,7 +299,8 @@ void Selector::restoreState(std::string_view bytes)
     in.expectTag(m_belief ? m_belief->name() : "");
     const auto poolSize = in.get<std::int64_t>();
     if (poolSize != m_pool->size())
-        throw Error(ErrorKind::Checkpoint, concat("selector: saved with a pool of ", poolSize, " prompts, this run has ", m_pool->size()));
+        throw Error(ErrorKind::Checkpoint,
+            concat("selector: saved with a pool of ", poolSize, " prompts, this run has ", m_pool->size()));
     m_roundStep = in.get<std::int64_t>();
     m_estimates = getEstimates(in);
     const bool hasEntropy = in.get<std::uint8_t>() != 0;
@@ -280,14 +312,16 @@ void Selector::restoreState(std::string_view bytes)
         const auto index = in.get<std::int64_t>();
         const auto reason = in.get<ChoiceReason>();
         if (index < 0 || index >= m_pool->size())
-            throw Error(ErrorKind::Checkpoint, concat("selector: the saved state names prompt ", index, " of ", m_pool->size()));
+            throw Error(ErrorKind::Checkpoint,
+                concat("selector: the saved state names prompt ", index, " of ", m_pool->size()));
         m_queue.push_back({ index, m_pool->idAt(index), reason });
     }
     m_inRound = in.getVector<std::uint8_t>();
     m_lastChosenStep = in.getVector<std::int64_t>();
     if (std::ssize(m_inRound) != poolSize || std::ssize(m_lastChosenStep) != poolSize)
-        throw Error(ErrorKind::Checkpoint, concat("selector: the saved state has ", m_inRound.size(), " and ", m_lastChosenStep.size(),
-                                                  " marks for ", poolSize, " prompts"));
+        throw Error(ErrorKind::Checkpoint,
+            concat("selector: the saved state has ", m_inRound.size(), " and ", m_lastChosenStep.size(), " marks for ",
+                poolSize, " prompts"));
     const std::string beliefState = in.getText();
     in.expectEnd();
     if (m_belief)

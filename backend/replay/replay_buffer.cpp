@@ -121,12 +121,16 @@ ReplayBuffer::ReplayBuffer(BufferOptions options)
     : m_options(options)
 {
     if (m_options.capacity < 1)
-        throw Error(ErrorKind::Config, concat("replay.capacity: expected at least 1 group, found ", m_options.capacity));
+        throw Error(
+            ErrorKind::Config, concat("replay.capacity: expected at least 1 group, found ", m_options.capacity));
     if (m_options.maxAgeSteps < 0)
-        throw Error(ErrorKind::Config, concat("replay.max_age_steps: expected 0 or more, found ", m_options.maxAgeSteps));
-    if (m_options.rule == Rule::Released && (m_options.freshGroupsPerStep < 0 || m_options.freshGroupsPerStep > m_options.capacity))
-        throw Error(ErrorKind::Config, concat("replay.capacity: the rule 'released' keeps room for the ", m_options.freshGroupsPerStep,
-                                              " fresh groups of a step, found a capacity of ", m_options.capacity));
+        throw Error(
+            ErrorKind::Config, concat("replay.max_age_steps: expected 0 or more, found ", m_options.maxAgeSteps));
+    if (m_options.rule == Rule::Released
+        && (m_options.freshGroupsPerStep < 0 || m_options.freshGroupsPerStep > m_options.capacity))
+        throw Error(ErrorKind::Config,
+            concat("replay.capacity: the rule 'released' keeps room for the ", m_options.freshGroupsPerStep,
+                " fresh groups of a step, found a capacity of ", m_options.capacity));
 }
 
 ReplaySample ReplayBuffer::sample(std::int64_t count, std::int64_t step, Rng& rng)
@@ -144,7 +148,8 @@ ReplaySample ReplayBuffer::sample(std::int64_t count, std::int64_t step, Rng& rn
     shuffle(candidates, rng);
     candidates.resize(std::min(candidates.size(), static_cast<std::size_t>(result.asked)));
     for (const std::size_t i : candidates)
-        result.groups.push_back({ m_groups[i], rowsToTrain(*m_groups[i], m_options.positiveOnly), step - m_groups[i]->birthStep });
+        result.groups.push_back(
+            { m_groups[i], rowsToTrain(*m_groups[i], m_options.positiveOnly), step - m_groups[i]->birthStep });
 
     if (m_options.rule == Rule::Released)
         keepNewest(m_options.capacity - m_options.freshGroupsPerStep);
@@ -154,8 +159,9 @@ ReplaySample ReplayBuffer::sample(std::int64_t count, std::int64_t step, Rng& rn
 void ReplayBuffer::append(std::vector<Group> fresh, std::int64_t step)
 {
     if (step <= m_lastAppendStep)
-        throw Error(ErrorKind::Internal, concat("replay buffer: the groups of step ", step, " were appended after those of step ",
-                                                m_lastAppendStep, "; every step appends once"));
+        throw Error(ErrorKind::Internal,
+            concat("replay buffer: the groups of step ", step, " were appended after those of step ", m_lastAppendStep,
+                "; every step appends once"));
     m_lastAppendStep = step;
     for (Group& group : fresh)
         if (m_options.rule == Rule::Released || group.hasSignal())

@@ -1,5 +1,5 @@
-// The replay buffer: recent groups with signal, kept to be trained on again. Ragged (every group has its own size and lengths),
-// first in first out, capacity in groups. What beliefs learn from is the ledger, never this.
+// The replay buffer: recent groups with signal, kept to be trained on again. Ragged (every group has its own size and
+// lengths), first in first out, capacity in groups. What beliefs learn from is the ledger, never this.
 //
 // Once per step, in this order: sample() what is trained again, then append() the step's fresh groups.
 #pragma once
@@ -18,31 +18,34 @@
 namespace midpoint::replay {
 
 enum class Rule {
-    Paper,    // groups with signal enter; the oldest leave until the capacity holds
-    Released, // all groups enter; at the next sample(): keep the last group of a prompt, drop those without signal, draw, then
-              // keep only the newest capacity - freshGroupsPerStep
+    Paper, // groups with signal enter; the oldest leave until the capacity holds
+    Released, // all groups enter; at the next sample(): keep the last group of a prompt, drop those without signal,
+              // draw, then keep only the newest capacity - freshGroupsPerStep
 };
 Rule ruleFromName(std::string_view name); // throws Error{Config}
 
 struct BufferOptions {
-    std::int64_t capacity = 512;          // groups, C
+    std::int64_t capacity = 512; // groups, C
     Rule rule = Rule::Paper;
-    std::int64_t maxAgeSteps = 0;         // older groups are dropped; 0: no limit
-    bool positiveOnly = false;            // train again only rows with positive advantage
-    std::int64_t freshGroupsPerStep = 0;  // delta B, for the trim of Rule::Released
+    std::int64_t maxAgeSteps = 0; // older groups are dropped; 0: no limit
+    bool positiveOnly = false; // train again only rows with positive advantage
+    std::int64_t freshGroupsPerStep = 0; // delta B, for the trim of Rule::Released
 };
 BufferOptions bufferOptions(const config::ReplaySection& section, std::int64_t freshGroupsPerStep);
 
 struct ReplayedGroup {
-    std::shared_ptr<const Group> group;  // whole, so that its advantages are those at its birth
-    std::vector<std::int64_t> rows;      // the rollouts to train on: all, or those above the group's mean reward
+    std::shared_ptr<const Group> group; // whole, so that its advantages are those at its birth
+    std::vector<std::int64_t> rows; // the rollouts to train on: all, or those above the group's mean reward
     std::int64_t ageSteps = 0;
 };
 
 struct ReplaySample {
     std::vector<ReplayedGroup> groups;
     std::int64_t asked = 0;
-    std::int64_t missing() const { return asked - static_cast<std::int64_t>(groups.size()); } // to be filled with fresh prompts
+    std::int64_t missing() const
+    {
+        return asked - static_cast<std::int64_t>(groups.size());
+    } // to be filled with fresh prompts
 };
 
 // Counts of groups now in the buffer.
@@ -53,12 +56,12 @@ struct Composition {
     double meanAgeSteps = 0.0;
     std::int64_t maxAgeSteps = 0;
     double meanSuccessRate = 0.0;
-    std::vector<std::int64_t> byAge;         // [age in steps], the last bin holds all beyond (32 bins)
+    std::vector<std::int64_t> byAge; // [age in steps], the last bin holds all beyond (32 bins)
     std::vector<std::int64_t> bySuccessRate; // 10 bins over [0, 1]
-    std::vector<std::int64_t> byMeanReward;  // 10 bins over [lowest, highest] mean reward
+    std::vector<std::int64_t> byMeanReward; // 10 bins over [lowest, highest] mean reward
     double lowestMeanReward = 0.0;
     double highestMeanReward = 0.0;
-    std::int64_t bytes = 0;                  // memory of tokens and log-probs
+    std::int64_t bytes = 0; // memory of tokens and log-probs
 };
 
 class ReplayBuffer {
@@ -67,7 +70,8 @@ public:
 
     // Up to `count` groups, uniformly without replacement, all of different prompts and born before `step`.
     ReplaySample sample(std::int64_t count, std::int64_t step, Rng& rng);
-    // The fresh groups of the step. Texts are not kept. A second call for the same or an earlier step is Error{Internal}.
+    // The fresh groups of the step. Texts are not kept. A second call for the same or an earlier step is
+    // Error{Internal}.
     void append(std::vector<Group> fresh, std::int64_t step);
 
     std::int64_t size() const { return static_cast<std::int64_t>(m_groups.size()); }

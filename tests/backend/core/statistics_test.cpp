@@ -1,5 +1,5 @@
-// Expected numbers come from closed forms worked out in the comments, from published tables, or from a second, slower way to
-// compute the same thing.
+// Expected numbers come from closed forms worked out in the comments, from published tables, or from a second, slower
+// way to compute the same thing.
 #include "backend/core/statistics.h"
 
 #include "backend/core/error.h"
@@ -159,7 +159,8 @@ TEST(Wilson, TenOfTwenty_KnownInterval)
     EXPECT_FALSE(wilson(0, 0));
 }
 
-// Truth: half of the prompts at .2, half at .8: true variance .09; with 8 rollouts each measured variance .09 + .16/8 = .11.
+// Truth: half of the prompts at .2, half at .8: true variance .09; with 8 rollouts each measured variance .09 + .16/8 =
+// .11.
 TEST(NoiseCeiling, TwoKindsOfPrompts_RecoversTrueVariance)
 {
     Rng rng = rngWithSeed(4);
@@ -179,8 +180,10 @@ TEST(NoiseCeiling, TwoKindsOfPrompts_RecoversTrueVariance)
 TEST(NoiseCeiling, TooLittle_Empty)
 {
     EXPECT_FALSE(noiseCeiling(std::vector<ProbabilityOutcome> { { 0, 3, 8 } }));
-    EXPECT_FALSE(noiseCeiling(std::vector<ProbabilityOutcome> { { 0, 1, 1 }, { 0, 0, 1 } })) << "single rollouts show no noise";
-    EXPECT_FALSE(noiseCeiling(std::vector<ProbabilityOutcome> { { 0, 4, 8 }, { 0, 4, 8 } })) << "no variation to explain";
+    EXPECT_FALSE(noiseCeiling(std::vector<ProbabilityOutcome> { { 0, 1, 1 }, { 0, 0, 1 } }))
+        << "single rollouts show no noise";
+    EXPECT_FALSE(noiseCeiling(std::vector<ProbabilityOutcome> { { 0, 4, 8 }, { 0, 4, 8 } }))
+        << "no variation to explain";
     // Less spread than noise alone would give: the true variance is 0, not negative.
     EXPECT_EQ(noiseCeiling(std::vector<ProbabilityOutcome> { { 0, 4, 8 }, { 0, 5, 8 } })->pearson, 0.0);
 }

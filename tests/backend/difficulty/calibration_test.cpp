@@ -10,7 +10,10 @@
 namespace midpoint::difficulty {
 namespace {
 
-double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+double sigmoid(double x)
+{
+    return 1.0 / (1.0 + std::exp(-x));
+}
 
 std::vector<ReferencePrediction> pairsOf(const std::vector<std::pair<double, std::int64_t>>& predictedAndSuccesses)
 {
@@ -91,7 +94,8 @@ TEST(Calibration, Platt_FewLabels_MaximisesThePosterior)
         double value = (slope - 1) * (slope - 1) / (2 * .25) + offset * offset / 2;
         for (const ReferencePrediction& pair : pairs) {
             const double p = sigmoid(slope * std::log(pair.predicted / (1 - pair.predicted)) + offset);
-            value -= static_cast<double>(pair.successes) * std::log(p) + static_cast<double>(8 - pair.successes) * std::log(1 - p);
+            value -= static_cast<double>(pair.successes) * std::log(p)
+                + static_cast<double>(8 - pair.successes) * std::log(1 - p);
         }
         return value;
     };

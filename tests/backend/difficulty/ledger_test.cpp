@@ -30,9 +30,9 @@ Group group(PromptId prompt, std::int64_t step, Purpose purpose, std::vector<Rol
 TEST(Ledger, Summarise_Group_CountsVerdictsAndSumsLogprobs)
 {
     const LedgerEntry entry = summarise(group(5, 3, Purpose::Explore,
-                                              { rollout(Verdict::Correct, { -1.0F, -0.5F }), rollout(Verdict::Wrong, { -2.0F }),
-                                                rollout(Verdict::Truncated, { -0.25F, -0.25F }), rollout(Verdict::Unparseable, { -1.0F }),
-                                                rollout(Verdict::Timeout, { -4.0F }) }));
+        { rollout(Verdict::Correct, { -1.0F, -0.5F }), rollout(Verdict::Wrong, { -2.0F }),
+            rollout(Verdict::Truncated, { -0.25F, -0.25F }), rollout(Verdict::Unparseable, { -1.0F }),
+            rollout(Verdict::Timeout, { -4.0F }) }));
     EXPECT_EQ(entry.prompt, 5);
     EXPECT_EQ(entry.step, 3);
     EXPECT_EQ(entry.purpose, Purpose::Explore);
@@ -47,18 +47,24 @@ TEST(Ledger, Summarise_Group_CountsVerdictsAndSumsLogprobs)
 TEST(Ledger, Summarise_NoVerdictAboutTheResponse_IsNoFailure)
 {
     const LedgerEntry entry = summarise(group(5, 3, Purpose::Train,
-                                              { rollout(Verdict::GraderFailed, { -1.0F }), rollout(Verdict::UnparseableReference, { -1.0F }),
-                                                rollout(Verdict::Correct, { -1.0F }) }));
+        { rollout(Verdict::GraderFailed, { -1.0F }), rollout(Verdict::UnparseableReference, { -1.0F }),
+            rollout(Verdict::Correct, { -1.0F }) }));
     EXPECT_EQ(entry.attempts, 1);
     EXPECT_EQ(entry.successes, 1);
     EXPECT_EQ(entry.ungraded, 2);
     EXPECT_EQ(entry.failureLogprob, 0.0);
 }
 
+LedgerEntry entryOf(PromptId prompt, std::int64_t step)
+{
+    return { .prompt = prompt, .step = step, .attempts = 8, .successes = 3 };
+}
+
 Ledger exampleLedger()
 {
     Ledger ledger;
-    ledger.add(group(7, 0, Purpose::Reference, { rollout(Verdict::Correct, { -0.1F }), rollout(Verdict::Wrong, { -0.3F }) }));
+    ledger.add(
+        group(7, 0, Purpose::Reference, { rollout(Verdict::Correct, { -0.1F }), rollout(Verdict::Wrong, { -0.3F }) }));
     ledger.add(group(9, 0, Purpose::Train, { rollout(Verdict::Wrong, { -0.2F }) }));
     ledger.add(group(7, 2, Purpose::Train, { rollout(Verdict::Correct, { -0.7F, -0.1F }) }));
     return ledger;
@@ -89,7 +95,8 @@ TEST(Ledger, Deserialise_OfSerialised_Equal)
 {
     const Ledger ledger = exampleLedger();
     const Ledger restored = Ledger::deserialise(ledger.serialise());
-    EXPECT_TRUE(std::equal(ledger.entries().begin(), ledger.entries().end(), restored.entries().begin(), restored.entries().end()));
+    EXPECT_TRUE(std::equal(
+        ledger.entries().begin(), ledger.entries().end(), restored.entries().begin(), restored.entries().end()));
     EXPECT_EQ(restored.totals(Purpose::Train).tokens, 3);
     EXPECT_EQ(restored.serialise(), ledger.serialise());
 }
@@ -100,6 +107,19 @@ TEST(Ledger, Deserialise_CutBytes_IsAnError)
     for (std::size_t size = 0; size < bytes.size(); ++size)
         EXPECT_THROW(Ledger::deserialise(std::string_view(bytes).substr(0, size)), Error);
     EXPECT_THROW(Ledger::deserialise(bytes + "x"), Error);
+}
+
+TEST(Ledger, RollBack_ToAnEarlierLength_LeavesNoTrace)
+{
+    Ledger ledger = exampleLedger();
+    const std::string before = ledger.serialise();
+    ledger.add(entryOf(11, 3));
+    ledger.add(entryOf(7, 3));
+    ledger.rollBack(3);
+    EXPECT_EQ(ledger.serialise(), before);
+    EXPECT_EQ(ledger.promptsSeen(), 2);
+    EXPECT_EQ(ledger.totals(Purpose::Train).groups, 2);
+    EXPECT_EQ(ledger.history(7).size(), 2U);
 }
 
 TEST(Ledger, Add_MoreSuccessesThanAttempts_IsAnError)

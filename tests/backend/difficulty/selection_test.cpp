@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -29,8 +30,10 @@ std::unique_ptr<SelectionStrategy> strategyOf(const std::string& name, double te
     return makeStrategy(section);
 }
 
-// Probability that each item is among the first `left` of a sequential draw without replacement, by summing over all orders.
-void addInclusion(const std::vector<double>& weights, std::vector<bool>& taken, int left, double chance, std::vector<double>& inclusion)
+// Probability that each item is among the first `left` of a sequential draw without replacement, by summing over all
+// orders.
+void addInclusion(const std::vector<double>& weights, std::vector<bool>& taken, int left, double chance,
+    std::vector<double>& inclusion)
 {
     if (left == 0)
         return;
@@ -49,7 +52,8 @@ void addInclusion(const std::vector<double>& weights, std::vector<bool>& taken, 
 }
 
 // Chi-square of inclusion counts over many steps; each count is binomial, and their dependence only lowers the sum.
-void expectInclusion(const SelectionStrategy& strategy, const std::vector<double>& rates, const std::vector<double>& weights, int count)
+void expectInclusion(
+    const SelectionStrategy& strategy, const std::vector<double>& rates, const std::vector<double>& weights, int count)
 {
     std::vector<bool> taken(weights.size(), false);
     std::vector<double> expected(weights.size(), 0.0);
@@ -98,7 +102,10 @@ TEST(Selection, DotsFarFromTarget_RatioOfProbabilitiesStaysExact)
     constexpr int kDraws = 20000;
     int first = 0;
     for (int step = 0; step < kDraws; ++step)
-        first += strategy->select({ .seed = 1, .step = step, .count = 1, .ids = ids, .mean = rates }).prompts.front() == 0 ? 1 : 0;
+        first
+            += strategy->select({ .seed = 1, .step = step, .count = 1, .ids = ids, .mean = rates }).prompts.front() == 0
+            ? 1
+            : 0;
     EXPECT_NEAR(static_cast<double>(first) / kDraws, expected, 4.5 * std::sqrt(expected * (1.0 - expected) / kDraws));
 }
 
@@ -120,8 +127,8 @@ TEST(Selection, AnyPool_ExactlyCountDifferentAndNotBlocked)
             }
             const auto open = std::count(blocked.begin(), blocked.end(), std::uint8_t { 0 });
             for (const std::int64_t count : { std::int64_t { 0 }, std::int64_t { 1 }, size / 2, size, size + 5 }) {
-                const Selection selection
-                    = strategy->select({ .seed = 3, .step = size, .count = count, .ids = ids, .mean = rates, .blocked = blocked });
+                const Selection selection = strategy->select(
+                    { .seed = 3, .step = size, .count = count, .ids = ids, .mean = rates, .blocked = blocked });
                 const std::set<std::int64_t> different(selection.prompts.begin(), selection.prompts.end());
                 EXPECT_EQ(std::ssize(selection.prompts), std::min<std::int64_t>(count, open)) << name << ' ' << size;
                 EXPECT_EQ(different.size(), selection.prompts.size()) << name << ' ' << size;
@@ -142,10 +149,13 @@ TEST(Selection, SameSeedAndStep_SameChoiceWhateverThePoolsOrder)
     std::set<std::vector<PromptId>> choices;
     for (std::int64_t step = 0; step < 50; ++step) {
         std::vector<PromptId> forward;
-        for (const auto index : strategy->select({ .seed = 5, .step = step, .count = 3, .ids = ids, .mean = rates }).prompts)
+        for (const auto index :
+            strategy->select({ .seed = 5, .step = step, .count = 3, .ids = ids, .mean = rates }).prompts)
             forward.push_back(ids[static_cast<std::size_t>(index)]);
         std::vector<PromptId> backward;
-        for (const auto index : strategy->select({ .seed = 5, .step = step, .count = 3, .ids = reversedIds, .mean = reversedRates }).prompts)
+        for (const auto index :
+            strategy->select({ .seed = 5, .step = step, .count = 3, .ids = reversedIds, .mean = reversedRates })
+                .prompts)
             backward.push_back(reversedIds[static_cast<std::size_t>(index)]);
         EXPECT_EQ(forward, backward);
         choices.insert(forward);
@@ -169,13 +179,64 @@ TEST(Selection, PredictionNotANumber_IsNeverChosen)
     EXPECT_EQ(selection.prompts, (std::vector<std::int64_t> { 0, 2 }));
 }
 
+// A flat belief against a sure one at distance 1/4 from the target: |u - 1/2| < 1/4 half of the time.
+TEST(Selection, Mopps_FlatBeliefAgainstSureOne_ExactChance)
+{
+    const auto strategy = strategyOf("mopps");
+    const std::vector<PromptId> ids = idsUpTo(2);
+    const std::vector<double> rates = { 0.5, 0.75 };
+    const std::vector<double> deviations = { std::sqrt(1.0 / 12.0), 0.0 };
+    constexpr int kDraws = 20000;
+    int first = 0;
+    for (int step = 0; step < kDraws; ++step) {
+        const Selection selection = strategy->select(
+            { .seed = 1, .step = step, .count = 1, .ids = ids, .mean = rates, .deviation = deviations });
+        first += selection.prompts.front() == 0 ? 1 : 0;
+    }
+    EXPECT_NEAR(static_cast<double>(first) / kDraws, 0.5, 4.5 * 0.5 / std::sqrt(kDraws));
+    EXPECT_THROW(strategy->select({ .count = 1, .ids = ids, .mean = rates }), Error);
+}
+
+// Weights exp(v / 0.01): a difference of 0.01 in p (1 - p) is a factor e.
+TEST(Selection, Midpoint_TwoSignals_ExactChance)
+{
+    const auto strategy = strategyOf("midpoint");
+    const std::vector<PromptId> ids = idsUpTo(2);
+    const std::vector<double> signals = { 0.20, 0.21 };
+    const double expected = 1.0 / (1.0 + std::exp(-1.0));
+    constexpr int kDraws = 20000;
+    int second = 0;
+    for (int step = 0; step < kDraws; ++step)
+        second
+            += strategy->select({ .seed = 1, .step = step, .count = 1, .ids = ids, .signal = signals }).prompts.front()
+                == 1
+            ? 1
+            : 0;
+    EXPECT_NEAR(static_cast<double>(second) / kDraws, expected, 4.5 * std::sqrt(expected * (1.0 - expected) / kDraws));
+}
+
+TEST(Selection, Midpoint_PromptsJustTrainedOn_RestUntilNothingElseIsLeft)
+{
+    const auto strategy = strategyOf("midpoint");
+    const std::vector<PromptId> ids = idsUpTo(4);
+    const std::vector<double> signals = { 0.25, 0.25, 0.0, 0.0 };
+    const std::vector<std::int64_t> lastChosen = { 9, 3, -1, 0 };
+    SelectionInput input { .seed = 1, .step = 10, .count = 3, .ids = ids, .signal = signals };
+    input.lastChosenStep = lastChosen;
+    const Selection three = strategy->select(input);
+    EXPECT_EQ(std::set<std::int64_t>(three.prompts.begin(), three.prompts.end()), (std::set<std::int64_t> { 1, 2, 3 }));
+    input.count = 4;
+    EXPECT_EQ(strategy->select(input).prompts.back(), 0);
+}
+
 TEST(Selection, Entropy_OfKnownDistributions)
 {
     const std::vector<PromptId> ids = idsUpTo(4);
     EXPECT_NEAR(*strategyOf("uniform")->select({ .count = 1, .ids = ids }).entropyNats, std::log(4.0), 1e-12);
     // two prompts at the target, two 1000 tau away
     const std::vector<double> rates = { .5, 1.0, .5, 0.0 };
-    EXPECT_NEAR(*strategyOf("dots", 5e-4)->select({ .count = 1, .ids = ids, .mean = rates }).entropyNats, std::log(2.0), 1e-12);
+    EXPECT_NEAR(
+        *strategyOf("dots", 5e-4)->select({ .count = 1, .ids = ids, .mean = rates }).entropyNats, std::log(2.0), 1e-12);
     // weights 1 and e: H = log(1 + e) - e / (1 + e)
     const std::vector<double> logits = { 0.0, 1.0 };
     EXPECT_NEAR(drawEntropy(logits, {}), std::log(1.0 + std::exp(1.0)) - std::exp(1.0) / (1.0 + std::exp(1.0)), 1e-12);

@@ -27,7 +27,10 @@ public:
             if (const auto index = m_pool->indexOf(entry.prompt))
                 m_rates[static_cast<std::size_t>(*index)] = entry.successRate();
     }
-    Estimates estimate(std::int64_t) const override { return { m_rates, std::vector<double>(m_rates.size(), 0.1), m_rates, {} }; }
+    Estimates estimate(std::int64_t) const override
+    {
+        return { m_rates, std::vector<double>(m_rates.size(), 0.1), m_rates, {} };
+    }
     std::string saveState() const override
     {
         ByteWriter out;
@@ -67,7 +70,8 @@ protected:
     }
     void measure(PromptId prompt, std::int32_t successes)
     {
-        m_ledger.add({ .prompt = prompt, .step = 0, .purpose = Purpose::Reference, .attempts = 8, .successes = successes });
+        m_ledger.add(
+            { .prompt = prompt, .step = 0, .purpose = Purpose::Reference, .attempts = 8, .successes = successes });
     }
 
     PromptPool m_pool { idsUpTo(40) };
@@ -207,6 +211,24 @@ TEST_F(SelectorTest, Construct_StrategyWithoutBelief_IsAnError)
     config::SelectionSection section;
     section.strategy = "dots";
     EXPECT_THROW(Selector(m_options, m_pool, makeStrategy(section), nullptr), Error);
+}
+
+TEST_F(SelectorTest, SetSteeringAndStrategy_CountFromTheNextRound)
+{
+    Selector selector = make("dots");
+    selector.beginRound(0, m_ledger, 4);
+    selector.setSteering({ 503 }, { 504 });
+    config::SelectionSection section;
+    section.strategy = "uniform";
+    selector.setStrategy(makeStrategy(section));
+    selector.beginRound(2, m_ledger, 39);
+    const auto chosen = indicesOf(selector.take(2, 40));
+    EXPECT_TRUE(chosen.contains(3));
+    EXPECT_FALSE(chosen.contains(4));
+    EXPECT_THROW(selector.setSteering({ 1 }, {}), Error) << "not in the pool";
+    Selector blind(m_options, m_pool, makeStrategy(section), nullptr);
+    section.strategy = "dots";
+    EXPECT_THROW(blind.setStrategy(makeStrategy(section)), Error) << "no belief";
 }
 
 TEST_F(SelectorTest, RestoreState_InTheMiddleOfARound_ContinuesExactly)

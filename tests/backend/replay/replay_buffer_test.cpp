@@ -39,8 +39,14 @@ Group groupOf(PromptId prompt, std::int64_t step, const std::vector<double>& rew
     return group;
 }
 
-Group withSignal(PromptId prompt, std::int64_t step) { return groupOf(prompt, step, { 1, 0, 0 }); }
-Group withoutSignal(PromptId prompt, std::int64_t step) { return groupOf(prompt, step, { 0, 0, 0 }); }
+Group withSignal(PromptId prompt, std::int64_t step)
+{
+    return groupOf(prompt, step, { 1, 0, 0 });
+}
+Group withoutSignal(PromptId prompt, std::int64_t step)
+{
+    return groupOf(prompt, step, { 0, 0, 0 });
+}
 
 std::vector<PromptId> promptsIn(const ReplayBuffer& buffer)
 {
@@ -143,13 +149,15 @@ TEST(ReplayBuffer, PositiveOnly_RowsAboveTheGroupsMean)
         buffer.append({ groupOf(1, 0, { 0.2, 1.0, 0.6, 0.2 }) }, 0);
         Rng rng = rngOf(1);
         const ReplaySample sample = buffer.sample(1, 1, rng);
-        const std::vector<std::int64_t> expected = positiveOnly ? std::vector<std::int64_t> { 1, 2 } : std::vector<std::int64_t> { 0, 1, 2, 3 };
+        const std::vector<std::int64_t> expected
+            = positiveOnly ? std::vector<std::int64_t> { 1, 2 } : std::vector<std::int64_t> { 0, 1, 2, 3 };
         EXPECT_EQ(sample.groups[0].rows, expected);
         EXPECT_EQ(sample.groups[0].group->rollouts.size(), 4U) << "the whole group, for its advantages";
     }
 }
 
-// The order of the released code: keep the last group of a prompt, drop those without signal, draw, keep the newest C - sigma B.
+// The order of the released code: keep the last group of a prompt, drop those without signal, draw, keep the newest C -
+// sigma B.
 TEST(ReplayBufferReleased, Sample_FollowsTheReleasedOrder)
 {
     ReplayBuffer buffer({ .capacity = 6, .rule = Rule::Released, .freshGroupsPerStep = 2 });

@@ -1,0 +1,58 @@
+// The beliefs that need no network.
+#pragma once
+
+#include "backend/difficulty/belief.h"
+
+#include <memory>
+#include <optional>
+
+namespace midpoint::difficulty {
+
+// A beta distribution per prompt. Every measurement of a prompt first pulls what was known about it towards the prior:
+// a' = discount a + (1 - discount) a0 + successes, and b likewise (MoPPS: Qu et al., arXiv 2507.04632).
+struct PosteriorOptions {
+    double priorSuccesses = 1.0;
+    double priorFailures = 1.0;
+    double discount = 0.5;
+};
+std::unique_ptr<Belief> makePosteriorBelief(const PosteriorOptions& options, const PromptPool& pool);
+
+// The success rate of the last group; 1/2 for prompts never measured.
+std::unique_ptr<Belief> makeLastSeenBelief(const PromptPool& pool);
+
+// The last group of each prompt, its outcomes reweighted by how much likelier the present policy makes each response,
+// where that was computed for replay: self-normalised, log-weights cut at +-weightLimit, the plain mean if fewer than
+// two samples are effective (DARE).
+struct SnisOptions {
+    double weightLimit = 4.0;
+    double fewestEffectiveSamples = 2.0;
+};
+std::unique_ptr<Belief> makeSnisBelief(const SnisOptions& options, const PromptPool& pool);
+
+// Self-normalised importance estimate of one group; empty if fewer than `fewestEffective` samples carry the weight.
+struct ImportanceEstimate {
+    double successRate = 0.0;
+    double effectiveSamples = 0.0; // (sum w)^2 / sum w^2
+};
+std::optional<ImportanceEstimate> importanceEstimate(const ReplayedEvidence& evidence, const SnisOptions& options);
+
+// Everything together: a prior from the prompt's embedding, refreshed on the run's own groups; discounted counts of the
+// prompt itself; importance-corrected counts where log-probs are at hand; a global drift; and a separate estimate of
+// the signal p (1 - p). Without embeddings it starts from the mean of all prompts. Every part can be switched off.
+struct MidpointOptions {
+    bool useEmbeddings = true;
+    bool useCounts = true;
+    bool useImportance = true;
+    bool useDrift = true;
+    bool useSignalHead = true;
+    std::int64_t historyGroups = 768; // that the heads are fitted to
+    double historyDecay = 0.95; // weight of a group per step of its age
+    double countDecay = 0.9; // weight of a prompt's own counts per step of their age
+    double ridge = 20.0;
+    double featureLength = 2.8284271247461903; // root mean square length of a standardised embedding: sqrt(8)
+};
+// `embeddings` is [pool size, dimension], row by row in the order of the pool; empty: none.
+std::unique_ptr<Belief> makeMidpointBelief(
+    const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings, std::int64_t dimension);
+
+} // namespace midpoint::difficulty

@@ -1,0 +1,390 @@
+#include "backend/core/bytes.h"
+#include "backend/difficulty/beliefs.h"
+#include "backend/difficulty/ridge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace midpoint::difficulty {
+namespace {
+
+constexpr const char* kTag = "midpoint belief 1";
+constexpr double kRateEdge = 0.01; // the prior never claims more certainty than this
+constexpr double kUnknownMean = 0.5; // before anything is measured: a flat distribution
+constexpr double kUnknownStrength = 2.0;
+constexpr double kWeakestPrior = 0.5; // prior strength in pseudo-rollouts
+constexpr double kStrongestPrior = 50.0;
+constexpr double kStrengthDecay = 0.95; // of what the prior strength is estimated from, per round
+constexpr double kDriftDecay = 0.7; // of what the drift is estimated from: the heads soon follow it themselves
+constexpr double kDriftRollouts = 20.0; // information, in units of p (1 - p), that outweighs "no drift"
+constexpr double kLargestDrift = 1.0; // logit
+constexpr std::int64_t kFewestGroups = 8; // for a first fit of the heads
+
+std::size_t at(std::int64_t index)
+{
+    return static_cast<std::size_t>(index);
+}
+
+double logit(double p)
+{
+    return std::log(p / (1.0 - p));
+}
+double sigmoid(double x)
+{
+    return 1.0 / (1.0 + std::exp(-x));
+}
+
+struct Counts {
+    double successes = 0.0;
+    double failures = 0.0;
+    double total() const { return successes + failures; }
+};
+
+// What a prompt's own rollouts say, as counts worth what they are worth at `step`. The newest group stands apart, so
+// that importance weights can replace it.
+struct PromptCounts {
+    Counts older;
+    Counts newest;
+    std::int64_t newestBirth = -1;
+    std::int64_t step = 0; // the present step of both
+};
+
+struct Beta {
+    double a = 1.0;
+    double b = 1.0;
+    double mean() const { return a / (a + b); }
+};
+
+class MidpointBelief : public Belief {
+public:
+    MidpointBelief(
+        const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings, std::int64_t dimension)
+        : m_options(options)
+        , m_pool(&pool)
+        , m_features(std::move(embeddings))
+        , m_dimension(options.useEmbeddings ? dimension : 0)
+        , m_counts(at(pool.size()))
+    {
+        if (std::ssize(m_features) != pool.size() * dimension)
+            throw Error(ErrorKind::Internal,
+                concat("midpoint belief: ", m_features.size(), " numbers for ", pool.size(), " embeddings of ",
+                    dimension));
+        if (m_dimension == 0)
+            m_features.clear();
+        standardise();
+    }
+    const char* name() const override { return "midpoint"; }
+    void learn(const Ledger& ledger, std::int64_t step) override;
+    void learnFromReplayed(std::span<const ReplayedEvidence> evidence, std::int64_t step) override;
+    Estimates estimate(std::int64_t step) const override;
+    std::string saveState() const override;
+    void restoreState(std::string_view bytes) override;
+
+private:
+    void standardise();
+    void fitHeads(const Ledger& ledger, std::int64_t step);
+    void judgePrior(std::int64_t index, const LedgerEntry& entry);
+    void judgeDrift(std::int64_t index, const LedgerEntry& entry);
+    void addCounts(std::int64_t index, const LedgerEntry& entry);
+    void bringTo(PromptCounts& counts, std::int64_t step) const;
+
+    std::span<const float> featuresOf(std::int64_t index) const
+    {
+        return std::span(m_features).subspan(at(index * m_dimension), at(m_dimension));
+    }
+    double priorMean(std::int64_t index) const;
+    double priorStrength() const;
+    double drift() const;
+    Beta belief(std::int64_t index, std::int64_t step) const;
+
+    MidpointOptions m_options;
+    const PromptPool* m_pool;
+    std::vector<float> m_features; // standardised
+    std::int64_t m_dimension;
+
+    std::int64_t m_seen = 0; // entries of the ledger
+    std::vector<PromptCounts> m_counts;
+    bool m_isFitted = false;
+    RidgeSolution m_rateHead;
+    RidgeSolution m_signalHead;
+    double m_priorError = 0.0; // decayed sums over measured prompts: (prior - rate)^2 without the measurement's noise,
+    double m_priorVariance = 0.0; // and prior (1 - prior)
+    double m_driftGradient = 0.0; // decayed sums over explored prompts: successes beyond expectation,
+    double m_driftInformation = 0.0; // and n p (1 - p)
+};
+
+// Every column to mean 0 and deviation 1 over the pool, then scaled so that a row has length featureLength on average.
+void MidpointBelief::standardise()
+{
+    const double scale
+        = m_options.featureLength / std::sqrt(static_cast<double>(std::max<std::int64_t>(m_dimension, 1)));
+    const auto rows = static_cast<double>(m_pool->size());
+    for (std::int64_t column = 0; column < m_dimension; ++column) {
+        double sum = 0.0;
+        double squares = 0.0;
+        for (std::int64_t row = 0; row < m_pool->size(); ++row)
+            sum += static_cast<double>(m_features[at(row * m_dimension + column)]);
+        const double mean = sum / rows;
+        for (std::int64_t row = 0; row < m_pool->size(); ++row) {
+            const double centred = static_cast<double>(m_features[at(row * m_dimension + column)]) - mean;
+            squares += centred * centred;
+        }
+        const double deviation = std::sqrt(squares / rows);
+        for (std::int64_t row = 0; row < m_pool->size(); ++row) {
+            float& value = m_features[at(row * m_dimension + column)];
+            value
+                = deviation > 0.0 ? static_cast<float>((static_cast<double>(value) - mean) / deviation * scale) : 0.0F;
+        }
+    }
+}
+
+void MidpointBelief::bringTo(PromptCounts& counts, std::int64_t step) const
+{
+    const double decay
+        = std::pow(m_options.countDecay, static_cast<double>(std::max<std::int64_t>(step - counts.step, 0)));
+    for (Counts* part : { &counts.older, &counts.newest }) {
+        part->successes *= decay;
+        part->failures *= decay;
+    }
+    counts.step = std::max(step, counts.step);
+}
+
+double MidpointBelief::priorMean(std::int64_t index) const
+{
+    if (!m_isFitted)
+        return kUnknownMean;
+    return std::clamp(m_rateHead.predict(featuresOf(index)), kRateEdge, 1.0 - kRateEdge);
+}
+
+// A beta distribution with mean m and strength k has variance m (1 - m) / (k + 1): k is what explains how far the prior
+// was off.
+double MidpointBelief::priorStrength() const
+{
+    if (!m_isFitted || m_priorVariance <= 0.0)
+        return kUnknownStrength;
+    if (m_priorError <= m_priorVariance / (kStrongestPrior + 1.0))
+        return kStrongestPrior;
+    return std::clamp(m_priorVariance / m_priorError - 1.0, kWeakestPrior, kStrongestPrior);
+}
+
+double MidpointBelief::drift() const
+{
+    if (!m_options.useDrift)
+        return 0.0;
+    return std::clamp(m_driftGradient / (m_driftInformation + kDriftRollouts), -kLargestDrift, kLargestDrift);
+}
+
+Beta MidpointBelief::belief(std::int64_t index, std::int64_t step) const
+{
+    const double strength = priorStrength();
+    // The drift moves what is only believed; measured counts are moved by their own decay.
+    const double prior = sigmoid(logit(priorMean(index)) + (m_isFitted ? drift() : 0.0));
+    Beta result { strength * prior, strength * (1.0 - prior) };
+    if (!m_options.useCounts)
+        return result;
+    PromptCounts counts = m_counts[at(index)];
+    bringTo(counts, step);
+    result.a += counts.older.successes + counts.newest.successes;
+    result.b += counts.older.failures + counts.newest.failures;
+    return result;
+}
+
+void MidpointBelief::judgePrior(std::int64_t index, const LedgerEntry& entry)
+{
+    if (!m_isFitted || entry.attempts < 2)
+        return;
+    const double prior = priorMean(index);
+    const double rate = entry.successRate();
+    const double noise = rate * (1.0 - rate) / static_cast<double>(entry.attempts - 1);
+    m_priorError += (prior - rate) * (prior - rate) - noise;
+    m_priorVariance += prior * (1.0 - prior);
+}
+
+// Only prompts that were chosen whatever was believed about them: among the targeted ones, those that were overrated
+// abound.
+void MidpointBelief::judgeDrift(std::int64_t index, const LedgerEntry& entry)
+{
+    if (!m_isFitted || (entry.purpose != Purpose::Explore && entry.purpose != Purpose::Reference))
+        return;
+    const double expected = priorMean(index);
+    const auto attempts = static_cast<double>(entry.attempts);
+    m_driftGradient += static_cast<double>(entry.successes) - attempts * expected;
+    m_driftInformation += attempts * expected * (1.0 - expected);
+}
+
+void MidpointBelief::addCounts(std::int64_t index, const LedgerEntry& entry)
+{
+    PromptCounts& counts = m_counts[at(index)];
+    bringTo(counts, entry.step);
+    counts.older.successes += counts.newest.successes;
+    counts.older.failures += counts.newest.failures;
+    counts.newest = { static_cast<double>(entry.successes), static_cast<double>(entry.attempts - entry.successes) };
+    counts.newestBirth = entry.step;
+}
+
+void MidpointBelief::learn(const Ledger& ledger, std::int64_t step)
+{
+    const auto entries = ledger.entries();
+    MIDPOINT_ASSERT(m_seen <= std::ssize(entries), "a belief learns from one ledger, which only grows");
+    m_priorError *= kStrengthDecay;
+    m_priorVariance *= kStrengthDecay;
+    m_driftGradient *= kDriftDecay;
+    m_driftInformation *= kDriftDecay;
+    for (; m_seen < std::ssize(entries); ++m_seen) {
+        const LedgerEntry& entry = entries[at(m_seen)];
+        const auto index = m_pool->indexOf(entry.prompt);
+        if (!index || entry.attempts == 0 || entry.purpose == Purpose::Evaluate)
+            continue;
+        judgePrior(*index, entry);
+        judgeDrift(*index, entry);
+        addCounts(*index, entry);
+    }
+    fitHeads(ledger, step);
+}
+
+void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
+{
+    std::vector<std::int64_t> rows;
+    std::vector<double> weights;
+    std::vector<double> rates;
+    std::vector<double> signals;
+    const auto entries = ledger.entries();
+    for (auto entry = entries.rbegin(); entry != entries.rend() && std::ssize(rows) < m_options.historyGroups;
+         ++entry) {
+        const auto index = m_pool->indexOf(entry->prompt);
+        if (!index || entry->attempts < 2 || entry->purpose == Purpose::Evaluate)
+            continue;
+        const auto n = static_cast<double>(entry->attempts);
+        const double rate = entry->successRate();
+        rows.push_back(*index);
+        weights.push_back(
+            std::pow(m_options.historyDecay, static_cast<double>(std::max<std::int64_t>(step - entry->step, 0))));
+        rates.push_back(rate);
+        signals.push_back(rate * (1.0 - rate) * n / (n - 1.0)); // unbiased for p (1 - p)
+    }
+    if (std::ssize(rows) < kFewestGroups)
+        return;
+    auto solutions = solveRidge({ .features = m_features,
+        .dimension = m_dimension,
+        .rows = rows,
+        .weights = weights,
+        .targets = { std::move(rates), std::move(signals) },
+        .lambda = m_options.ridge });
+    m_rateHead = std::move(solutions[0]);
+    m_signalHead = std::move(solutions[1]);
+    m_isFitted = true;
+}
+
+void MidpointBelief::learnFromReplayed(std::span<const ReplayedEvidence> evidence, std::int64_t step)
+{
+    if (!m_options.useImportance)
+        return;
+    for (const ReplayedEvidence& group : evidence) {
+        const auto index = m_pool->indexOf(group.prompt);
+        if (!index || m_counts[at(*index)].newestBirth != group.birthStep)
+            continue;
+        const auto corrected = importanceEstimate(group, SnisOptions {});
+        if (!corrected)
+            continue;
+        // The corrected group speaks of the present policy: as many samples as are effective, as fresh as this step.
+        PromptCounts& counts = m_counts[at(*index)];
+        bringTo(counts, step);
+        counts.newest = { corrected->effectiveSamples * corrected->successRate,
+            corrected->effectiveSamples * (1.0 - corrected->successRate) };
+    }
+}
+
+Estimates MidpointBelief::estimate(std::int64_t step) const
+{
+    const double strength = priorStrength();
+    Estimates result;
+    for (std::int64_t index = 0; index < m_pool->size(); ++index) {
+        const Beta beta = belief(index, step);
+        const double total = beta.a + beta.b;
+        const double mean = beta.mean();
+        double signal = mean * (1.0 - mean) * total / (total + 1.0); // E[p (1 - p)]
+        if (m_options.useSignalHead && m_isFitted) {
+            // A good estimate of p can be a poor one of p (1 - p): what is not the prompt's own counts is estimated
+            // directly.
+            const double predicted = std::clamp(m_signalHead.predict(featuresOf(index)), 0.0, 0.25);
+            signal += strength / total * (predicted - signal);
+        }
+        result.mean.push_back(mean);
+        result.deviation.push_back(std::sqrt(mean * (1.0 - mean) / (total + 1.0)));
+        result.signal.push_back(signal);
+    }
+    return result;
+}
+
+void putHead(ByteWriter& out, const RidgeSolution& head)
+{
+    out.put(head.intercept);
+    out.putVector(head.coefficients);
+}
+
+RidgeSolution getHead(ByteReader& in)
+{
+    RidgeSolution head;
+    head.intercept = in.get<double>();
+    head.coefficients = in.getVector<double>();
+    return head;
+}
+
+std::string MidpointBelief::saveState() const
+{
+    ByteWriter out;
+    out.putText(kTag);
+    out.put(m_pool->size());
+    out.put(m_dimension);
+    out.put(m_seen);
+    for (const PromptCounts& counts : m_counts) {
+        for (const double value :
+            { counts.older.successes, counts.older.failures, counts.newest.successes, counts.newest.failures })
+            out.put(value);
+        out.put(counts.newestBirth);
+        out.put(counts.step);
+    }
+    out.put(static_cast<std::uint8_t>(m_isFitted));
+    putHead(out, m_rateHead);
+    putHead(out, m_signalHead);
+    for (const double value : { m_priorError, m_priorVariance, m_driftGradient, m_driftInformation })
+        out.put(value);
+    return out.take();
+}
+
+void MidpointBelief::restoreState(std::string_view bytes)
+{
+    ByteReader in(bytes, "midpoint belief");
+    in.expectTag(kTag);
+    const auto size = in.get<std::int64_t>();
+    const auto dimension = in.get<std::int64_t>();
+    if (size != m_pool->size() || dimension != m_dimension)
+        throw Error(ErrorKind::Checkpoint,
+            concat("midpoint belief: saved for ", size, " prompts and ", dimension, " features, this run has ",
+                m_pool->size(), " and ", m_dimension));
+    m_seen = in.get<std::int64_t>();
+    for (PromptCounts& counts : m_counts) {
+        for (double* value :
+            { &counts.older.successes, &counts.older.failures, &counts.newest.successes, &counts.newest.failures })
+            *value = in.get<double>();
+        counts.newestBirth = in.get<std::int64_t>();
+        counts.step = in.get<std::int64_t>();
+    }
+    m_isFitted = in.get<std::uint8_t>() != 0;
+    m_rateHead = getHead(in);
+    m_signalHead = getHead(in);
+    for (double* value : { &m_priorError, &m_priorVariance, &m_driftGradient, &m_driftInformation })
+        *value = in.get<double>();
+    in.expectEnd();
+}
+
+} // namespace
+
+std::unique_ptr<Belief> makeMidpointBelief(
+    const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings, std::int64_t dimension)
+{
+    return std::make_unique<MidpointBelief>(options, pool, std::move(embeddings), dimension);
+}
+
+} // namespace midpoint::difficulty
