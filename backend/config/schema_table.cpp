@@ -137,8 +137,10 @@ void addBatchAndRollout(Table& table)
 void addSelection(Table& table)
 {
     const auto selection = &RunConfig::selection;
-    table.add("selection.strategy", selection, &SelectionSection::strategy, oneOf({ "uniform", "dots" }), "",
-        "How prompts are chosen. dots: by closeness of the believed success rate to the target.",
+    table.add("selection.strategy", selection, &SelectionSection::strategy,
+        oneOf({ "uniform", "dots", "dots-released", "mopps", "midpoint" }), "",
+        "How prompts are chosen. dots: by closeness of the believed success rate to the target (dots-released: references by "
+        "their prediction, not their measurement). mopps: the same of a draw from the belief. midpoint: by expected p (1 - p).",
         { { "data.random_selection", { { "true", "uniform" }, { "false", "dots" } } } });
     table.add("selection.belief", selection, &SelectionSection::belief,
         oneOf({ "predictor", "posterior", "snis", "last_seen", "midpoint", "oracle" }), "",
@@ -150,7 +152,7 @@ void addSelection(Table& table)
     table.add("selection.interval_steps", selection, &SelectionSection::intervalSteps, atLeast(1), "steps",
         "Training steps that one selection round serves, mu.", { { "mu" }, { "data.mu" }, { "dots.interval" } });
     table.add("selection.reference_prompts", selection, &SelectionSection::referencePrompts, atLeast(0), "prompts",
-        "Prompts measured by rollouts in each round to anchor the prediction, K. 0: training rollouts serve.",
+        "Prompts measured by rollouts in each round to anchor the belief 'predictor', K. 0: training rollouts serve.",
         { { "ref_size" }, { "data.ref_size" } });
     table.add("selection.reuse_reference", selection, &SelectionSection::reuseReference, any(), "",
         "Train on the reference rollouts too.");

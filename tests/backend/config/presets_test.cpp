@@ -72,7 +72,7 @@ TEST(Presets, Dots_HasItsFourNumbersAndReplayOnlyInRr)
 {
     for (const char* name : { "dots", "dots-rr", "dots-released", "dots-rr-released" }) {
         const RunConfig config = preset(name);
-        EXPECT_EQ(config.selection.strategy, "dots") << name;
+        EXPECT_EQ(config.selection.strategy, std::string(name).find("released") == std::string::npos ? "dots" : "dots-released") << name;
         EXPECT_EQ(config.selection.belief, "predictor") << name;
         EXPECT_EQ(config.selection.target, 0.5) << name;
         EXPECT_EQ(config.selection.temperature, 1e-3) << name;
