@@ -13,7 +13,7 @@ namespace midpoint::predictor {
 namespace {
 
 constexpr double kNormEpsilon = 1e-5;
-constexpr double kBaseEdge = 1e-4;          // the attention base is kept this far from 0 and 1 before the logit
+constexpr double kBaseEdge = 1e-4; // the attention base is kept this far from 0 and 1 before the logit
 constexpr double kLowestTemperature = 1e-2; // of the calibration head
 constexpr double kHighestTemperature = 10.0;
 constexpr std::array<const char*, 3> kLinearPositions = { "1", "4", "7" };
@@ -28,7 +28,10 @@ torch::Tensor dropped(const torch::Tensor& input, const DropoutOptions& dropout)
     if (dropout.share <= 0.0)
         return input;
     const double kept = 1.0 - dropout.share;
-    return input * torch::empty_like(input, torch::TensorOptions().requires_grad(false)).bernoulli_(kept, dropout.generator).div_(kept);
+    return input
+        * torch::empty_like(input, torch::TensorOptions().requires_grad(false))
+              .bernoulli_(kept, dropout.generator)
+              .div_(kept);
 }
 
 // U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as PyTorch initialises weight and bias of a Linear.
@@ -38,12 +41,14 @@ torch::Tensor uniformTensor(torch::IntArrayRef sizes, std::int64_t fanIn, at::Ge
     return torch::empty(sizes, torch::kFloat64).uniform_(-bound, bound, generator);
 }
 
-torch::Tensor logSigmoidInverse(const torch::Tensor& p) { return torch::log(p) - torch::log1p(-p); }
+torch::Tensor logSigmoidInverse(const torch::Tensor& p)
+{
+    return torch::log(p) - torch::log1p(-p);
+}
 
 } // namespace
 
-template <typename Self, typename Visit>
-void AttentionPredictor::forEach(Self& self, Visit visit)
+template <typename Self, typename Visit> void AttentionPredictor::forEach(Self& self, Visit visit)
 {
     const auto visitProjection = [&](const std::string& name, auto& projection) {
         visit(name + ".0.weight", projection.inputNormWeight);
@@ -63,7 +68,8 @@ void AttentionPredictor::forEach(Self& self, Visit visit)
     visit("calibration.2.bias", self.m_calibration.bias2);
 }
 
-torch::Tensor AttentionPredictor::Projection::apply(const torch::Tensor& embeddings, const DropoutOptions& dropout) const
+torch::Tensor AttentionPredictor::Projection::apply(
+    const torch::Tensor& embeddings, const DropoutOptions& dropout) const
 {
     torch::Tensor x = layerNorm(embeddings.to(weights[0].scalar_type()), inputNormWeight, inputNormBias);
     x = dropped(torch::gelu(torch::linear(x, weights[0], biases[0])), dropout);
@@ -104,7 +110,8 @@ AttentionPredictor AttentionPredictor::load(const std::filesystem::path& path, t
     const auto shapeOf = [&](const char* name) -> const std::vector<std::int64_t>& {
         const auto place = file.tensors().find(name);
         if (place == file.tensors().end() || place->second.shape.size() != 2)
-            throw Error(ErrorKind::Model, concat(path.string(), ": not a difficulty predictor: expected a matrix '", name, "'"));
+            throw Error(ErrorKind::Model,
+                concat(path.string(), ": not a difficulty predictor: expected a matrix '", name, "'"));
         return place->second.shape;
     };
     PredictorShape shape;
@@ -113,11 +120,13 @@ AttentionPredictor AttentionPredictor::load(const std::filesystem::path& path, t
     shape.calibrationSize = shapeOf("calibration.0.weight")[0];
     // The random weights only give the shapes that every tensor of the file must have.
     AttentionPredictor result = random(shape, 0, type);
-    forEach(result, [&](const std::string& name, torch::Tensor& tensor) { tensor = file.read(name, tensor.sizes(), type); });
+    forEach(result,
+        [&](const std::string& name, torch::Tensor& tensor) { tensor = file.read(name, tensor.sizes(), type); });
     return result;
 }
 
-void AttentionPredictor::save(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) const
+void AttentionPredictor::save(
+    const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) const
 {
     std::vector<model::NamedTensor> tensors;
     for (const auto& [name, tensor] : parameters())
@@ -134,7 +143,8 @@ std::vector<std::pair<std::string, torch::Tensor>> AttentionPredictor::parameter
 
 void AttentionPredictor::setRequiresGrad(bool required)
 {
-    forEach(*this, [&](const std::string&, torch::Tensor& tensor) { tensor = tensor.detach().requires_grad_(required); });
+    forEach(
+        *this, [&](const std::string&, torch::Tensor& tensor) { tensor = tensor.detach().requires_grad_(required); });
 }
 
 AttentionPredictor AttentionPredictor::clone() const
@@ -161,13 +171,14 @@ torch::Tensor AttentionPredictor::projectQueries(const torch::Tensor& embeddings
     return m_query.apply(embeddings, dropout);
 }
 
-torch::Tensor AttentionPredictor::projectReferences(const torch::Tensor& embeddings, const DropoutOptions& dropout) const
+torch::Tensor AttentionPredictor::projectReferences(
+    const torch::Tensor& embeddings, const DropoutOptions& dropout) const
 {
     return m_reference.apply(embeddings, dropout);
 }
 
-Prediction AttentionPredictor::predict(const torch::Tensor& queries, const torch::Tensor& references, const torch::Tensor& labels,
-                                       const torch::Tensor& forbidden) const
+Prediction AttentionPredictor::predict(const torch::Tensor& queries, const torch::Tensor& references,
+    const torch::Tensor& labels, const torch::Tensor& forbidden) const
 {
     torch::Tensor scores = torch::matmul(queries, references.t()) / std::sqrt(static_cast<double>(m_shape.hiddenSize));
     torch::Tensor known = torch::ones_like(labels);
@@ -186,7 +197,8 @@ Prediction AttentionPredictor::predict(const torch::Tensor& queries, const torch
     const torch::Tensor spread = torch::cat({ mean, variance.sqrt() }, -1);
     const torch::Tensor inner = torch::relu(torch::linear(spread, m_calibration.weight0, m_calibration.bias0));
     const torch::Tensor head = torch::linear(inner, m_calibration.weight2, m_calibration.bias2);
-    const torch::Tensor temperature = torch::softplus(head.select(-1, 0)).clamp(kLowestTemperature, kHighestTemperature);
+    const torch::Tensor temperature
+        = torch::softplus(head.select(-1, 0)).clamp(kLowestTemperature, kHighestTemperature);
     const torch::Tensor shift = torch::tanh(head.select(-1, 1));
     const torch::Tensor base = result.attentionBase.clamp(kBaseEdge, 1.0 - kBaseEdge);
     result.successRate = torch::sigmoid(logSigmoidInverse(base) / temperature + shift);

@@ -1,4 +1,5 @@
-// `midpoint predictor embed`: a backbone over a prompt set, batch by batch, with the work so far kept beside the result.
+// `midpoint predictor embed`: a backbone over a prompt set, batch by batch, with the work so far kept beside the
+// result.
 #include "backend/predictor/training.h"
 
 #include "backend/core/error.h"
@@ -11,11 +12,15 @@
 namespace midpoint::predictor {
 namespace {
 
-std::filesystem::path partialPath(const std::filesystem::path& out) { return out.string() + ".partial"; }
+std::filesystem::path partialPath(const std::filesystem::path& out)
+{
+    return out.string() + ".partial";
+}
 
 Metadata metadataOf(const EmbedOptions& options)
 {
-    return { { "model_hash", options.modelHash }, { "data_hash", options.dataHash }, { "pooling", "mean of the last hidden state" } };
+    return { { "model_hash", options.modelHash }, { "data_hash", options.dataHash },
+        { "pooling", "mean of the last hidden state" } };
 }
 
 void expectSameOrigin(const EmbeddingMatrix& found, const EmbedOptions& options)
@@ -24,8 +29,9 @@ void expectSameOrigin(const EmbeddingMatrix& found, const EmbedOptions& options)
         const auto place = found.metadata().find(key);
         const std::string value = place == found.metadata().end() ? "" : place->second;
         if (value != expected)
-            throw Error(ErrorKind::Data, concat(found.name(), ": holds embeddings of another origin: expected ", key, " ", expected, ", found ",
-                                                value.empty() ? "none" : value, "; remove the file or choose another"));
+            throw Error(ErrorKind::Data,
+                concat(found.name(), ": holds embeddings of another origin: expected ", key, " ", expected, ", found ",
+                    value.empty() ? "none" : value, "; remove the file or choose another"));
     }
 }
 
@@ -34,10 +40,12 @@ std::int64_t rowsDone(const EmbeddingMatrix& found, std::span<const EmbedItem> i
 {
     expectSameOrigin(found, options);
     const bool isBeginning = found.size() <= std::ssize(items)
-        && std::equal(found.ids().begin(), found.ids().end(), items.begin(), [](PromptId id, const EmbedItem& item) { return id == item.id; });
+        && std::equal(found.ids().begin(), found.ids().end(), items.begin(),
+            [](PromptId id, const EmbedItem& item) { return id == item.id; });
     if (!isBeginning)
-        throw Error(ErrorKind::Data, concat(found.name(), ": holds embeddings of other prompts than the ", items.size(),
-                                            " given; remove the file or choose another"));
+        throw Error(ErrorKind::Data,
+            concat(found.name(), ": holds embeddings of other prompts than the ", items.size(),
+                " given; remove the file or choose another"));
     return found.size();
 }
 
@@ -61,7 +69,9 @@ public:
         while (m_done < std::ssize(m_items)) {
             if (m_options.stop.stop_requested()) {
                 save(partialPath(m_options.out));
-                throw Error(ErrorKind::Cancelled, concat("stopped after ", m_done, " of ", m_items.size(), " embeddings; the same command goes on from there"));
+                throw Error(ErrorKind::Cancelled,
+                    concat("stopped after ", m_done, " of ", m_items.size(),
+                        " embeddings; the same command goes on from there"));
             }
             embedNextBatch();
             if (m_done - saved >= m_options.saveEveryRows && m_done < std::ssize(m_items)) {
@@ -89,9 +99,13 @@ private:
         }
         const torch::Tensor rows = m_backbone(batch).to(torch::kFloat32);
         if (rows.dim() != 2 || rows.size(0) != std::ssize(batch))
-            throw Error(ErrorKind::Internal, concat("embedding: expected one row for each of ", batch.size(), " prompts, found the shape ", rows.sizes()));
+            throw Error(ErrorKind::Internal,
+                concat("embedding: expected one row for each of ", batch.size(), " prompts, found the shape ",
+                    rows.sizes()));
         if (!rows.isfinite().all().item<bool>())
-            throw Error(ErrorKind::Numeric, concat("embedding: the backbone gave a number that is not finite for a prompt among ", m_items[static_cast<std::size_t>(m_done)].id, " and the ", batch.size() - 1, " after it"));
+            throw Error(ErrorKind::Numeric,
+                concat("embedding: the backbone gave a number that is not finite for a prompt among ",
+                    m_items[static_cast<std::size_t>(m_done)].id, " and the ", batch.size() - 1, " after it"));
         m_chunks.push_back(rows);
         m_done += std::ssize(batch);
     }
@@ -122,7 +136,9 @@ EmbeddingMatrix embedPrompts(std::span<const EmbedItem> items, const Backbone& b
     if (std::filesystem::exists(options.out)) {
         EmbeddingMatrix found = EmbeddingMatrix::open(options.out);
         if (rowsDone(found, items, options) != std::ssize(items))
-            throw Error(ErrorKind::Data, concat(options.out.string(), ": holds ", found.size(), " of ", items.size(), " prompts; remove the file or choose another"));
+            throw Error(ErrorKind::Data,
+                concat(options.out.string(), ": holds ", found.size(), " of ", items.size(),
+                    " prompts; remove the file or choose another"));
         return found;
     }
     if (options.out.has_parent_path())

@@ -32,7 +32,8 @@ public:
     void read(std::int64_t row, std::int64_t rows, std::int64_t dimension, float* out) const
     {
         const auto rowBytes = static_cast<std::uint64_t>(dimension) * sizeof(float);
-        readAt(reinterpret_cast<char*>(out), static_cast<std::uint64_t>(rows) * rowBytes, m_begin + static_cast<std::uint64_t>(row) * rowBytes);
+        readAt(reinterpret_cast<char*>(out), static_cast<std::uint64_t>(rows) * rowBytes,
+            m_begin + static_cast<std::uint64_t>(row) * rowBytes);
     }
 
 private:
@@ -62,23 +63,28 @@ private:
 EmbeddingMatrix EmbeddingMatrix::open(const std::filesystem::path& path)
 {
     const model::SafetensorsFile file(path);
-    const auto require = [&](const char* name, torch::ScalarType type, std::size_t dimensions) -> const model::TensorInfo& {
+    const auto require
+        = [&](const char* name, torch::ScalarType type, std::size_t dimensions) -> const model::TensorInfo& {
         const auto place = file.tensors().find(name);
         if (place == file.tensors().end() || place->second.dtype != type || place->second.shape.size() != dimensions)
-            throw Error(ErrorKind::Data, concat(path.string(), ": not an embedding file: expected a tensor '", name, "' of ", torch::toString(type), " with ",
-                                                dimensions, " dimension(s)", place == file.tensors().end() ? ", found none" : ", found another type or shape"));
+            throw Error(ErrorKind::Data,
+                concat(path.string(), ": not an embedding file: expected a tensor '", name, "' of ",
+                    torch::toString(type), " with ", dimensions, " dimension(s)",
+                    place == file.tensors().end() ? ", found none" : ", found another type or shape"));
         return place->second;
     };
     const model::TensorInfo& embeddings = require("embeddings", torch::kFloat32, 2);
     const model::TensorInfo& ids = require("ids", torch::kInt64, 1);
     if (embeddings.shape[0] != ids.shape[0])
-        throw Error(ErrorKind::Data, concat(path.string(), ": ", embeddings.shape[0], " embeddings for ", ids.shape[0], " ids"));
+        throw Error(ErrorKind::Data,
+            concat(path.string(), ": ", embeddings.shape[0], " embeddings for ", ids.shape[0], " ids"));
 
     EmbeddingMatrix result;
     result.m_name = path.string();
     result.m_dimension = embeddings.shape[1];
     const torch::Tensor idTensor = file.read("ids");
-    result.m_ids.assign(idTensor.const_data_ptr<std::int64_t>(), idTensor.const_data_ptr<std::int64_t>() + idTensor.numel());
+    result.m_ids.assign(
+        idTensor.const_data_ptr<std::int64_t>(), idTensor.const_data_ptr<std::int64_t>() + idTensor.numel());
     result.m_metadata = file.metadata();
     result.m_file = std::make_shared<const RowFile>(path, embeddings.begin);
     result.indexIds();
@@ -91,7 +97,8 @@ EmbeddingMatrix::EmbeddingMatrix(torch::Tensor embeddings, std::vector<PromptId>
     , m_inMemory(embeddings.to(torch::kFloat32).contiguous())
 {
     if (m_inMemory.dim() != 2 || m_inMemory.size(0) != size())
-        throw Error(ErrorKind::Data, concat("embeddings: expected one row for each of ", size(), " ids, found the shape ", m_inMemory.sizes()));
+        throw Error(ErrorKind::Data,
+            concat("embeddings: expected one row for each of ", size(), " ids, found the shape ", m_inMemory.sizes()));
     m_dimension = m_inMemory.size(1);
     indexIds();
 }
@@ -113,7 +120,8 @@ std::optional<std::int64_t> EmbeddingMatrix::rowOf(PromptId id) const
 torch::Tensor EmbeddingMatrix::gather(std::span<const std::int64_t> rows) const
 {
     if (!m_file)
-        return m_inMemory.index_select(0, torch::tensor(c10::ArrayRef<std::int64_t>(rows.data(), rows.size()), torch::kInt64));
+        return m_inMemory.index_select(
+            0, torch::tensor(c10::ArrayRef<std::int64_t>(rows.data(), rows.size()), torch::kInt64));
     torch::Tensor result = torch::empty({ static_cast<std::int64_t>(rows.size()), m_dimension }, torch::kFloat32);
     auto* out = result.mutable_data_ptr<float>();
     for (const std::int64_t row : rows) {

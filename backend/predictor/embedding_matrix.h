@@ -1,6 +1,6 @@
-// One vector per prompt, from a frozen backbone. File: safetensors with "embeddings" [N, d] float32 and "ids" [N] int64, and
-// metadata that says what made it ("model_hash", "data_hash", "pooling"). Rows are read when asked for: a pool of a million
-// prompts need not fit in memory.
+// One vector per prompt, from a frozen backbone. File: safetensors with "embeddings" [N, d] float32 and "ids" [N]
+// int64, and metadata that says what made it ("model_hash", "data_hash", "pooling"). Rows are read when asked for: a
+// pool of a million prompts need not fit in memory.
 #pragma once
 
 #include "backend/core/rollout.h"
@@ -49,7 +49,7 @@ private:
     std::unordered_map<PromptId, std::int64_t> m_rowOf;
     Metadata m_metadata;
     std::int64_t m_dimension = 0;
-    torch::Tensor m_inMemory;                 // or
+    torch::Tensor m_inMemory; // or
     std::shared_ptr<const RowFile> m_file;
 };
 

@@ -33,13 +33,15 @@ public:
         std::sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.predicted < b.predicted; });
         std::vector<Block> blocks { { 0.0, 0.0, 1.0 } };
         for (const ReferencePrediction& pair : pairs)
-            append(blocks, { pair.predicted, static_cast<double>(pair.successes) / static_cast<double>(pair.attempts), 1.0 });
+            append(blocks,
+                { pair.predicted, static_cast<double>(pair.successes) / static_cast<double>(pair.attempts), 1.0 });
         append(blocks, { 1.0, 1.0, 1.0 });
         m_blocks = std::move(blocks);
     }
     double apply(double predicted) const
     {
-        const auto above = std::find_if(m_blocks.begin(), m_blocks.end(), [&](const Block& block) { return block.x >= predicted; });
+        const auto above
+            = std::find_if(m_blocks.begin(), m_blocks.end(), [&](const Block& block) { return block.x >= predicted; });
         if (above == m_blocks.begin() || above == m_blocks.end())
             return above == m_blocks.end() ? m_blocks.back().y : m_blocks.front().y;
         const Block& below = *(above - 1);
@@ -57,7 +59,8 @@ private:
         while (!blocks.empty() && (blocks.back().y >= block.y || blocks.back().x >= block.x)) {
             const Block& last = blocks.back();
             const double weight = last.weight + block.weight;
-            block = { (last.x * last.weight + block.x * block.weight) / weight, (last.y * last.weight + block.y * block.weight) / weight, weight };
+            block = { (last.x * last.weight + block.x * block.weight) / weight,
+                (last.y * last.weight + block.y * block.weight) / weight, weight };
             blocks.pop_back();
         }
         blocks.push_back(block);
@@ -65,14 +68,16 @@ private:
     std::vector<Block> m_blocks;
 };
 
-std::vector<double> calibrated(PostHoc kind, const std::vector<ReferencePrediction>& references, std::vector<double> rates)
+std::vector<double> calibrated(
+    PostHoc kind, const std::vector<ReferencePrediction>& references, std::vector<double> rates)
 {
     if (kind == PostHoc::Isotonic) {
         const IsotonicMap map(references);
         for (double& rate : rates)
             rate = map.apply(rate);
     } else if (kind != PostHoc::None) {
-        const auto fitted = kind == PostHoc::Platt ? difficulty::CalibrationKind::Platt : difficulty::CalibrationKind::Linear;
+        const auto fitted
+            = kind == PostHoc::Platt ? difficulty::CalibrationKind::Platt : difficulty::CalibrationKind::Linear;
         const difficulty::Calibration calibration = difficulty::fitCalibration(fitted, references);
         for (double& rate : rates)
             rate = calibration.apply(rate);
@@ -98,14 +103,16 @@ struct SplitMeasures {
 
 void measurePrecision(const std::vector<double>& predicted, const std::vector<double>& measured, SplitMeasures& result)
 {
-    const auto isUseful = [&](std::size_t i) { return measured[i] >= kLowestUsefulRate && measured[i] <= kHighestUsefulRate; };
+    const auto isUseful
+        = [&](std::size_t i) { return measured[i] >= kLowestUsefulRate && measured[i] <= kHighestUsefulRate; };
     std::vector<std::size_t> order(predicted.size());
     std::iota(order.begin(), order.end(), std::size_t { 0 });
     std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return std::abs(predicted[a] - 0.5) < std::abs(predicted[b] - 0.5); });
+        [&](std::size_t a, std::size_t b) { return std::abs(predicted[a] - 0.5) < std::abs(predicted[b] - 0.5); });
     const auto chosen = static_cast<std::size_t>(std::clamp<std::int64_t>(std::ssize(order) / 2, 1, kMostChosen));
     const auto useful = static_cast<double>(std::count_if(order.begin(), order.end(), isUseful));
-    const auto found = static_cast<double>(std::count_if(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(chosen), isUseful));
+    const auto found = static_cast<double>(
+        std::count_if(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(chosen), isUseful));
     result.precision = found / static_cast<double>(chosen);
     result.randomPrecision = useful / static_cast<double>(order.size());
     result.precisionUpperBound = std::min(useful / static_cast<double>(chosen), 1.0);
@@ -113,14 +120,16 @@ void measurePrecision(const std::vector<double>& predicted, const std::vector<do
 
 class PolicyEvaluation {
 public:
-    PolicyEvaluation(const AttentionPredictor& predictor, const EmbeddingMatrix& embeddings, const PolicyLabels& labels, const EvalOptions& options)
+    PolicyEvaluation(const AttentionPredictor& predictor, const EmbeddingMatrix& embeddings, const PolicyLabels& labels,
+        const EvalOptions& options)
         : m_predictor(predictor)
         , m_labels(labels)
         , m_options(options)
     {
         if (labels.size() < 4)
-            throw Error(ErrorKind::Data, concat("evaluating a predictor: policy '", labels.policy, "' has labels of ", labels.size(),
-                                                " prompts; at least 4 are needed to split them into references and queries"));
+            throw Error(ErrorKind::Data,
+                concat("evaluating a predictor: policy '", labels.policy, "' has labels of ", labels.size(),
+                    " prompts; at least 4 are needed to split them into references and queries"));
         const torch::Tensor rows = embeddings.gather(labels.rows);
         m_queries = predictor.projectQueries(rows);
         m_references = predictor.projectReferences(rows);
@@ -139,9 +148,10 @@ public:
         const torch::Tensor referenceRates = m_rates.index_select(0, referenceIndex);
         const torch::Tensor projected = m_references.index_select(0, referenceIndex);
 
-        const std::vector<double> raw
-            = toVector(m_predictor.predict(m_queries.index_select(0, queryIndex), projected, referenceRates).successRate);
-        const std::vector<double> predicted = calibrated(m_options.calibrator, referencePredictions(references, projected, referenceRates), raw);
+        const std::vector<double> raw = toVector(
+            m_predictor.predict(m_queries.index_select(0, queryIndex), projected, referenceRates).successRate);
+        const std::vector<double> predicted
+            = calibrated(m_options.calibrator, referencePredictions(references, projected, referenceRates), raw);
         const std::vector<double> measured = toVector(m_rates.index_select(0, queryIndex));
         std::vector<statistics::ProbabilityOutcome> outcomes;
         for (std::size_t i = 0; i < queries.size(); ++i) {
@@ -150,7 +160,8 @@ public:
         }
         SplitMeasures result;
         for (std::size_t i = 0; i < predicted.size(); ++i)
-            result.meanSquaredError += (predicted[i] - measured[i]) * (predicted[i] - measured[i]) / static_cast<double>(predicted.size());
+            result.meanSquaredError
+                += (predicted[i] - measured[i]) * (predicted[i] - measured[i]) / static_cast<double>(predicted.size());
         result.meanAbsoluteError = *statistics::meanAbsoluteError(predicted, measured);
         result.pearson = statistics::pearson(predicted, measured).value.value_or(0.0);
         result.spearman = statistics::spearman(predicted, measured).value.value_or(0.0);
@@ -161,7 +172,8 @@ public:
 
         const std::vector<double> constant(measured.size(), referenceRates.mean().item<double>());
         result.baselineAbsoluteError = *statistics::meanAbsoluteError(constant, measured);
-        const torch::Tensor similarity = torch::matmul(m_directions.index_select(0, queryIndex), m_directions.index_select(0, referenceIndex).t());
+        const torch::Tensor similarity
+            = torch::matmul(m_directions.index_select(0, queryIndex), m_directions.index_select(0, referenceIndex).t());
         const std::vector<double> nearest = toVector(referenceRates.index_select(0, similarity.argmax(1)));
         result.nearestAbsoluteError = *statistics::meanAbsoluteError(nearest, measured);
         result.nearestPearson = statistics::pearson(nearest, measured).value.value_or(0.0);
@@ -184,13 +196,14 @@ private:
         return { { order.begin(), middle }, { middle, order.end() } };
     }
     // What the predictor says of each reference from the others: the calibrator is fitted as it will be used.
-    std::vector<ReferencePrediction> referencePredictions(const std::vector<std::int64_t>& references, const torch::Tensor& projected,
-                                                          const torch::Tensor& rates) const
+    std::vector<ReferencePrediction> referencePredictions(
+        const std::vector<std::int64_t>& references, const torch::Tensor& projected, const torch::Tensor& rates) const
     {
         const std::int64_t count = std::ssize(references);
         const torch::Tensor queries = m_queries.index_select(0, torch::tensor(references, torch::kInt64));
-        const std::vector<double> predicted
-            = toVector(m_predictor.predict(queries, projected, rates.expand({ count, count }), torch::eye(count, torch::kBool)).successRate);
+        const std::vector<double> predicted = toVector(
+            m_predictor.predict(queries, projected, rates.expand({ count, count }), torch::eye(count, torch::kBool))
+                .successRate);
         std::vector<ReferencePrediction> pairs;
         for (std::size_t i = 0; i < references.size(); ++i) {
             const auto label = static_cast<std::size_t>(references[i]);
@@ -231,12 +244,13 @@ PostHoc postHocFromName(const std::string& name)
     throw Error(ErrorKind::Usage, concat("--calibrator: expected none, linear, isotonic or platt, found '", name, "'"));
 }
 
-std::vector<EvalReport> evaluatePredictor(const AttentionPredictor& predictor, const EmbeddingMatrix& embeddings, std::span<const PolicyLabels> labels,
-                                          const EvalOptions& options)
+std::vector<EvalReport> evaluatePredictor(const AttentionPredictor& predictor, const EmbeddingMatrix& embeddings,
+    std::span<const PolicyLabels> labels, const EvalOptions& options)
 {
     if (embeddings.dimension() != predictor.shape().embeddingSize)
-        throw Error(ErrorKind::Data, concat(embeddings.name(), ": embeddings of ", embeddings.dimension(), " numbers, the predictor was made for ",
-                                            predictor.shape().embeddingSize));
+        throw Error(ErrorKind::Data,
+            concat(embeddings.name(), ": embeddings of ", embeddings.dimension(),
+                " numbers, the predictor was made for ", predictor.shape().embeddingSize));
     const c10::InferenceMode guard;
     std::vector<EvalReport> reports;
     for (const PolicyLabels& policy : labels) {

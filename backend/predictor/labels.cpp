@@ -25,23 +25,32 @@ Line parseLine(std::string_view text, const std::string& where)
 {
     const json value = json::parse(text, nullptr, false);
     if (!value.is_object())
-        throw Error(ErrorKind::Data, concat(where, ": expected a JSON object {\"policy\", \"prompt\", \"successes\", \"attempts\"}, found ", text.substr(0, 60)));
+        throw Error(ErrorKind::Data,
+            concat(where, ": expected a JSON object {\"policy\", \"prompt\", \"successes\", \"attempts\"}, found ",
+                text.substr(0, 60)));
     const auto integer = [&](const char* key) {
         if (!value.contains(key) || !value[key].is_number_integer())
-            throw Error(ErrorKind::Data, concat(where, ": expected an integer '", key, "', found ", value.contains(key) ? value[key].dump() : "nothing"));
+            throw Error(ErrorKind::Data,
+                concat(where, ": expected an integer '", key, "', found ",
+                    value.contains(key) ? value[key].dump() : "nothing"));
         return value[key].get<std::int64_t>();
     };
     if (!value.contains("policy") || !value["policy"].is_string())
-        throw Error(ErrorKind::Data, concat(where, ": expected a text 'policy', found ", value.contains("policy") ? value["policy"].dump() : "nothing"));
+        throw Error(ErrorKind::Data,
+            concat(where, ": expected a text 'policy', found ",
+                value.contains("policy") ? value["policy"].dump() : "nothing"));
     Line line { value["policy"].get<std::string>(), integer("prompt"), integer("successes"), integer("attempts") };
     if (line.attempts < 1 || line.successes < 0 || line.successes > line.attempts)
-        throw Error(ErrorKind::Data, concat(where, ": expected 0 <= successes <= attempts and attempts > 0, found ", line.successes, " of ", line.attempts));
+        throw Error(ErrorKind::Data,
+            concat(where, ": expected 0 <= successes <= attempts and attempts > 0, found ", line.successes, " of ",
+                line.attempts));
     return line;
 }
 
 using Counts = std::pair<std::int64_t, std::int64_t>; // successes, attempts
 
-void readFileInto(const std::filesystem::path& path, const EmbeddingMatrix& embeddings, std::map<std::string, std::map<std::int64_t, Counts>>& counts)
+void readFileInto(const std::filesystem::path& path, const EmbeddingMatrix& embeddings,
+    std::map<std::string, std::map<std::int64_t, Counts>>& counts)
 {
     const std::string content = readFile(path);
     std::int64_t number = 0;
@@ -56,8 +65,9 @@ void readFileInto(const std::filesystem::path& path, const EmbeddingMatrix& embe
         const Line line = parseLine(text, where);
         const auto row = embeddings.rowOf(line.prompt);
         if (!row)
-            throw Error(ErrorKind::Data, concat(where, ": the prompt ", line.prompt, " has no embedding in ", embeddings.name(),
-                                                "; labels and embeddings must come from the same prompt set"));
+            throw Error(ErrorKind::Data,
+                concat(where, ": the prompt ", line.prompt, " has no embedding in ", embeddings.name(),
+                    "; labels and embeddings must come from the same prompt set"));
         auto& [successes, attempts] = counts[line.policy][*row];
         successes += line.successes;
         attempts += line.attempts;

@@ -20,10 +20,13 @@ using difficulty::PromptPool;
 using difficulty::ReferencePrediction;
 
 constexpr const char* kTag = "predictor belief 1";
-constexpr std::int64_t kChunkRows = 16384;                       // of one matrix product; bounds the memory of the scores
+constexpr std::int64_t kChunkRows = 16384; // of one matrix product; bounds the memory of the scores
 constexpr std::int64_t kLargestFloatCache = std::int64_t { 1 } << 30; // bytes of projected queries kept in float32
 
-double rateOf(const ReferencePrediction& measured) { return static_cast<double>(measured.successes) / static_cast<double>(measured.attempts); }
+double rateOf(const ReferencePrediction& measured)
+{
+    return static_cast<double>(measured.successes) / static_cast<double>(measured.attempts);
+}
 
 // Mean squared error of the predictions beyond what the noise of the measurements explains.
 double errorVariance(std::span<const ReferencePrediction> pairs)
@@ -51,16 +54,37 @@ std::vector<double> toVector(const torch::Tensor& tensor)
     return { values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel() };
 }
 
+// The row of each prompt of the pool.
+std::vector<std::int64_t> rowsOf(const EmbeddingMatrix& embeddings, const PromptPool& pool)
+{
+    std::vector<std::int64_t> rows;
+    std::int64_t missing = 0;
+    PromptId firstMissing = 0;
+    for (const PromptId id : pool.ids()) {
+        const auto row = embeddings.rowOf(id);
+        if (!row && missing++ == 0)
+            firstMissing = id;
+        rows.push_back(row.value_or(0));
+    }
+    if (missing > 0)
+        throw Error(ErrorKind::Data,
+            concat(embeddings.name(), ": no embedding for ", missing, " of ", pool.size(),
+                " prompts of the pool (the first is ", firstMissing,
+                "); run `midpoint predictor embed` on the training files of this run"));
+    return rows;
+}
+
 class PredictorBelief : public difficulty::Belief {
 public:
-    PredictorBelief(const PredictorBeliefOptions& options, AttentionPredictor predictor, EmbeddingMatrix embeddings, const PromptPool& pool)
+    PredictorBelief(const PredictorBeliefOptions& options, AttentionPredictor predictor, EmbeddingMatrix embeddings,
+        const PromptPool& pool)
         : m_options(options)
         , m_predictor(std::move(predictor))
         , m_embeddings(std::move(embeddings))
         , m_pool(&pool)
         , m_weightsChecksum(m_predictor.checksum())
+        , m_rows(rowsOf(m_embeddings, pool))
     {
-        findRows();
         projectPool();
     }
 
@@ -71,13 +95,13 @@ public:
     void restoreState(std::string_view bytes) override;
 
 private:
-    void findRows();
     void projectPool();
     void learnFromReferenceRollouts(const Ledger& ledger);
     void learnFromRecentGroups(const Ledger& ledger);
     torch::Tensor projectedReferences() const;
     torch::Tensor predictPool(const torch::Tensor& references, const torch::Tensor& labels) const;
-    std::vector<ReferencePrediction> predictReferences(const torch::Tensor& references, const torch::Tensor& labels) const;
+    std::vector<ReferencePrediction> predictReferences(
+        const torch::Tensor& references, const torch::Tensor& labels) const;
     Calibration calibrationFor(const Estimates& raw) const;
 
     PredictorBeliefOptions m_options;
@@ -86,24 +110,9 @@ private:
     const PromptPool* m_pool;
     std::string m_weightsChecksum;
     std::vector<std::int64_t> m_rows; // of the embeddings, by position in the pool
-    torch::Tensor m_queries;          // projected once, [pool, hidden]
+    torch::Tensor m_queries; // projected once, [pool, hidden]
     std::vector<ReferencePrediction> m_references; // measured; `predicted` unused
 };
-
-void PredictorBelief::findRows()
-{
-    std::int64_t missing = 0;
-    PromptId firstMissing = 0;
-    for (const PromptId id : m_pool->ids()) {
-        const auto row = m_embeddings.rowOf(id);
-        if (!row && missing++ == 0)
-            firstMissing = id;
-        m_rows.push_back(row.value_or(0));
-    }
-    if (missing > 0)
-        throw Error(ErrorKind::Data, concat(m_embeddings.name(), ": no embedding for ", missing, " of ", m_pool->size(), " prompts of the pool (the first is ",
-                                            firstMissing, "); run `midpoint predictor embed` on the training files of this run"));
-}
 
 void PredictorBelief::projectPool()
 {
@@ -207,15 +216,17 @@ Estimates PredictorBelief::estimate(std::int64_t) const
 }
 
 // Each reference as if it had not been measured: the attention does not look at its own label.
-std::vector<ReferencePrediction> PredictorBelief::predictReferences(const torch::Tensor& references, const torch::Tensor& labels) const
+std::vector<ReferencePrediction> PredictorBelief::predictReferences(
+    const torch::Tensor& references, const torch::Tensor& labels) const
 {
     const std::int64_t count = std::ssize(m_references);
     std::vector<std::int64_t> indices;
     for (const ReferencePrediction& reference : m_references)
         indices.push_back(reference.index);
     const torch::Tensor queries = m_queries.index_select(0, torch::tensor(indices, torch::kInt64)).to(torch::kFloat32);
-    const std::vector<double> rates
-        = toVector(m_predictor.predict(queries, references, labels.expand({ count, count }), torch::eye(count, torch::kBool)).successRate);
+    const std::vector<double> rates = toVector(
+        m_predictor.predict(queries, references, labels.expand({ count, count }), torch::eye(count, torch::kBool))
+            .successRate);
     std::vector<ReferencePrediction> result = m_references;
     for (std::size_t i = 0; i < result.size(); ++i)
         result[i].predicted = rates[i];
@@ -225,7 +236,8 @@ std::vector<ReferencePrediction> PredictorBelief::predictReferences(const torch:
 Calibration PredictorBelief::calibrationFor(const Estimates& raw) const
 {
     std::vector<ReferencePrediction> pairs = raw.references;
-    if (m_options.calibration == CalibrationKind::LinearUnclamped) // the released code fits to predictions that have seen their own label
+    if (m_options.calibration
+        == CalibrationKind::LinearUnclamped) // the released code fits to predictions that have seen their own label
         for (ReferencePrediction& pair : pairs)
             pair.predicted = raw.mean[static_cast<std::size_t>(pair.index)];
     return difficulty::fitCalibration(m_options.calibration, pairs);
@@ -250,8 +262,9 @@ void PredictorBelief::restoreState(std::string_view bytes)
     ByteReader in(bytes, "predictor belief");
     in.expectTag(kTag);
     if (const std::string saved = in.getText(); saved != m_weightsChecksum)
-        throw Error(ErrorKind::Checkpoint, concat("predictor belief: the checkpoint was made with another predictor (weights ", saved, ", expected ",
-                                                  m_weightsChecksum, " of ", m_options.predictor.string(), ")"));
+        throw Error(ErrorKind::Checkpoint,
+            concat("predictor belief: the checkpoint was made with another predictor (weights ", saved, ", expected ",
+                m_weightsChecksum, " of ", m_options.predictor.string(), ")"));
     std::vector<ReferencePrediction> references;
     for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
         ReferencePrediction reference;
@@ -259,7 +272,8 @@ void PredictorBelief::restoreState(std::string_view bytes)
         reference.successes = in.get<std::int64_t>();
         reference.attempts = in.get<std::int64_t>();
         if (reference.index < 0 || reference.index >= m_pool->size() || reference.attempts < 1)
-            throw Error(ErrorKind::Checkpoint, concat("predictor belief: the saved state names prompt ", reference.index, " of ", m_pool->size()));
+            throw Error(ErrorKind::Checkpoint,
+                concat("predictor belief: the saved state names prompt ", reference.index, " of ", m_pool->size()));
         references.push_back(reference);
     }
     in.expectEnd();
@@ -269,22 +283,33 @@ void PredictorBelief::restoreState(std::string_view bytes)
 void requireFile(const std::filesystem::path& path, const char* key, const char* command)
 {
     if (path.empty() || !std::filesystem::exists(path))
-        throw Error(ErrorKind::Config, concat(key, ": expected a file that `", command, "` writes, found ", path.empty() ? "nothing" : "no file ", path.string(),
-                                              "; the belief 'predictor' needs it"));
+        throw Error(ErrorKind::Config,
+            concat(key, ": expected a file that `", command, "` writes, found ", path.empty() ? "nothing" : "no file ",
+                path.string(), "; the belief needs it"));
 }
 
 } // namespace
 
-std::unique_ptr<difficulty::Belief> makePredictorBelief(const PredictorBeliefOptions& options, const difficulty::PromptPool& pool)
+std::unique_ptr<difficulty::Belief> makePredictorBelief(
+    const PredictorBeliefOptions& options, const difficulty::PromptPool& pool)
 {
     requireFile(options.predictor, "selection.predictor_path", "midpoint predictor train");
     requireFile(options.embeddings, "selection.embeddings_path", "midpoint predictor embed");
     AttentionPredictor predictor = AttentionPredictor::load(options.predictor);
     EmbeddingMatrix embeddings = EmbeddingMatrix::open(options.embeddings);
     if (embeddings.dimension() != predictor.shape().embeddingSize)
-        throw Error(ErrorKind::Config, concat(options.predictor.string(), ": made for embeddings of ", predictor.shape().embeddingSize, " numbers, ",
-                                              options.embeddings.string(), " has ", embeddings.dimension()));
+        throw Error(ErrorKind::Config,
+            concat(options.predictor.string(), ": made for embeddings of ", predictor.shape().embeddingSize,
+                " numbers, ", options.embeddings.string(), " has ", embeddings.dimension()));
     return std::make_unique<PredictorBelief>(options, std::move(predictor), std::move(embeddings), pool);
+}
+
+PoolEmbeddings readPoolEmbeddings(const std::filesystem::path& path, const difficulty::PromptPool& pool)
+{
+    requireFile(path, "selection.embeddings_path", "midpoint predictor embed");
+    const EmbeddingMatrix embeddings = EmbeddingMatrix::open(path);
+    const torch::Tensor rows = embeddings.gather(rowsOf(embeddings, pool)).contiguous();
+    return { { rows.const_data_ptr<float>(), rows.const_data_ptr<float>() + rows.numel() }, embeddings.dimension() };
 }
 
 } // namespace midpoint::predictor

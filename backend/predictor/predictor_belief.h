@@ -7,26 +7,36 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 namespace midpoint::predictor {
 
 // How the measured references themselves are estimated.
 enum class ReferenceEstimate {
-    Measured,  // their measured success rate (the paper)
+    Measured, // their measured success rate (the paper)
     Predicted, // what the predictor says, as for every prompt (the released code)
 };
 
 struct PredictorBeliefOptions {
-    std::filesystem::path predictor;  // safetensors of `midpoint predictor train`
+    std::filesystem::path predictor; // safetensors of `midpoint predictor train`
     std::filesystem::path embeddings; // safetensors of `midpoint predictor embed`
     difficulty::CalibrationKind calibration = difficulty::CalibrationKind::Platt;
     ReferenceEstimate referenceEstimate = ReferenceEstimate::Measured;
-    bool hasReferenceRollouts = true;   // false: the newest groups of any purpose serve as references
+    bool hasReferenceRollouts = true; // false: the newest groups of any purpose serve as references
     std::int64_t recentReferences = 256; // how many of them
 };
 
-// Throws Error{Config} naming the commands that make a missing file, Error{Data} when prompts have no embedding. The pool
-// must outlive the belief.
-std::unique_ptr<difficulty::Belief> makePredictorBelief(const PredictorBeliefOptions& options, const difficulty::PromptPool& pool);
+// Throws Error{Config} naming the commands that make a missing file, Error{Data} when prompts have no embedding. The
+// pool must outlive the belief.
+std::unique_ptr<difficulty::Belief> makePredictorBelief(
+    const PredictorBeliefOptions& options, const difficulty::PromptPool& pool);
+
+// The embeddings of all prompts of the pool, row by row in its order, for beliefs that need no LibTorch. Errors as
+// above.
+struct PoolEmbeddings {
+    std::vector<float> values; // [pool size, dimension]
+    std::int64_t dimension = 0;
+};
+PoolEmbeddings readPoolEmbeddings(const std::filesystem::path& path, const difficulty::PromptPool& pool);
 
 } // namespace midpoint::predictor

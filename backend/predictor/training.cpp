@@ -4,8 +4,8 @@
 #include "backend/core/rng.h"
 #include "backend/core/text.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <algorithm>
+#include <ATen/CPUGeneratorImpl.h>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -32,28 +32,34 @@ Rng rngOf(std::uint64_t seed, std::int64_t epoch, std::int64_t batch)
     return Rng(key);
 }
 
-torch::Tensor indexTensor(const std::vector<std::int64_t>& values) { return torch::tensor(values, torch::kInt64); }
+torch::Tensor indexTensor(const std::vector<std::int64_t>& values)
+{
+    return torch::tensor(values, torch::kInt64);
+}
 
 // `count` different members of `from`.
 std::vector<std::int64_t> drawSome(std::vector<std::int64_t> from, std::int64_t count, Rng& rng)
 {
     for (std::int64_t i = 0; i < count; ++i)
-        std::swap(from[static_cast<std::size_t>(i)], from[static_cast<std::size_t>(i + rng.below(std::ssize(from) - i))]);
+        std::swap(
+            from[static_cast<std::size_t>(i)], from[static_cast<std::size_t>(i + rng.below(std::ssize(from) - i))]);
     from.resize(static_cast<std::size_t>(count));
     return from;
 }
 
-// One gradient step's worth: queries with their labels, and references with the labels each query's policy has for them.
+// One gradient step's worth: queries with their labels, and references with the labels each query's policy has for
+// them.
 struct Batch {
     std::vector<std::int64_t> rows;
     std::vector<std::int64_t> references;
-    torch::Tensor targets;         // [B]
+    torch::Tensor targets; // [B]
     torch::Tensor referenceLabels; // [B, K]
 };
 
 class Trainer {
 public:
-    Trainer(const EmbeddingMatrix& embeddings, std::span<const PolicyLabels> train, std::span<const PolicyLabels> heldOut, const TrainOptions& options);
+    Trainer(const EmbeddingMatrix& embeddings, std::span<const PolicyLabels> train,
+        std::span<const PolicyLabels> heldOut, const TrainOptions& options);
     TrainResult run();
 
 private:
@@ -71,17 +77,18 @@ private:
     TrainOptions m_options;
     AttentionPredictor m_predictor;
     std::unique_ptr<torch::optim::Adam> m_optimizer;
-    torch::Tensor m_matrix;                        // all embeddings
-    torch::Tensor m_rates;                         // [policies, rows], 0 where unknown
-    std::vector<std::int64_t> m_common;            // rows that every training policy has labels for
-    bool m_isShared = false;                       // one reference set for all policies of a batch
+    torch::Tensor m_matrix; // all embeddings
+    torch::Tensor m_rates; // [policies, rows], 0 where unknown
+    std::vector<std::int64_t> m_common; // rows that every training policy has labels for
+    bool m_isShared = false; // one reference set for all policies of a batch
     std::int64_t m_references = 0;
     std::int64_t m_totalSteps = 0;
     std::int64_t m_stepsDone = 0;
     TrainReport m_report;
 };
 
-Trainer::Trainer(const EmbeddingMatrix& embeddings, std::span<const PolicyLabels> train, std::span<const PolicyLabels> heldOut, const TrainOptions& options)
+Trainer::Trainer(const EmbeddingMatrix& embeddings, std::span<const PolicyLabels> train,
+    std::span<const PolicyLabels> heldOut, const TrainOptions& options)
     : m_embeddings(embeddings)
     , m_train(train)
     , m_heldOut(heldOut)
@@ -116,8 +123,10 @@ void Trainer::indexLabels()
     }
     // A prompt is never its own reference, so one more label than references is needed.
     if (m_train.empty() || smallest <= kFewestReferences)
-        throw Error(ErrorKind::Data, concat("training a predictor needs labels of at least one policy and more than ", kFewestReferences, " prompts of each; found ",
-                                            m_train.size(), " policies, the smallest with ", m_train.empty() ? 0 : smallest, " prompts"));
+        throw Error(ErrorKind::Data,
+            concat("training a predictor needs labels of at least one policy and more than ", kFewestReferences,
+                " prompts of each; found ", m_train.size(), " policies, the smallest with ",
+                m_train.empty() ? 0 : smallest, " prompts"));
     for (std::size_t row = 0; row < policiesWith.size(); ++row)
         if (policiesWith[row] == std::ssize(m_train))
             m_common.push_back(static_cast<std::int64_t>(row));
@@ -137,7 +146,8 @@ std::vector<std::vector<Example>> Trainer::batchesOf(std::int64_t epoch) const
     for (std::vector<Example>& pile : piles) {
         shuffle(pile, rng);
         for (std::int64_t first = 0; first < std::ssize(pile); first += m_options.batch)
-            batches.emplace_back(pile.begin() + first, pile.begin() + std::min(first + m_options.batch, std::ssize(pile)));
+            batches.emplace_back(
+                pile.begin() + first, pile.begin() + std::min(first + m_options.batch, std::ssize(pile)));
     }
     shuffle(batches, rng);
     return batches;
@@ -156,7 +166,8 @@ Batch Trainer::makeBatch(const std::vector<Example>& examples, Rng& rng) const
     }
     batch.references = drawSome(m_isShared ? m_common : m_train[examples.front().policy].rows, m_references, rng);
     batch.targets = torch::tensor(targets);
-    batch.referenceLabels = m_rates.index_select(1, indexTensor(batch.references)).index_select(0, indexTensor(policies));
+    batch.referenceLabels
+        = m_rates.index_select(1, indexTensor(batch.references)).index_select(0, indexTensor(policies));
     return batch;
 }
 
@@ -165,7 +176,8 @@ double Trainer::learningRateAt(std::int64_t stepNumber) const
     const std::int64_t warmup = std::min(kMostWarmupSteps, m_totalSteps / 10);
     if (stepNumber < warmup)
         return m_options.learningRate * static_cast<double>(stepNumber + 1) / static_cast<double>(warmup);
-    return m_options.learningRate * static_cast<double>(m_totalSteps - stepNumber) / static_cast<double>(std::max<std::int64_t>(m_totalSteps - warmup, 1));
+    return m_options.learningRate * static_cast<double>(m_totalSteps - stepNumber)
+        / static_cast<double>(std::max<std::int64_t>(m_totalSteps - warmup, 1));
 }
 
 double Trainer::step(const Batch& batch, at::Generator dropoutGenerator)
@@ -176,16 +188,17 @@ double Trainer::step(const Batch& batch, at::Generator dropoutGenerator)
     const torch::Tensor rows = indexTensor(batch.rows);
     const torch::Tensor references = indexTensor(batch.references);
     const torch::Tensor own = rows.unsqueeze(1).eq(references.unsqueeze(0));
-    const Prediction prediction = m_predictor.predict(m_predictor.projectQueries(m_matrix.index_select(0, rows), dropout),
-                                                      m_predictor.projectReferences(m_matrix.index_select(0, references), dropout),
-                                                      batch.referenceLabels, own);
+    const Prediction prediction
+        = m_predictor.predict(m_predictor.projectQueries(m_matrix.index_select(0, rows), dropout),
+            m_predictor.projectReferences(m_matrix.index_select(0, references), dropout), batch.referenceLabels, own);
     const torch::Tensor loss = torch::binary_cross_entropy(prediction.successRate, batch.targets);
     m_optimizer->zero_grad();
     loss.backward();
     const double value = loss.item<double>();
     if (!std::isfinite(value))
-        throw Error(ErrorKind::Numeric, concat("training the predictor: the loss became ", value, " at step ", m_stepsDone, "; lower the learning rate (",
-                                               m_options.learningRate, ")"));
+        throw Error(ErrorKind::Numeric,
+            concat("training the predictor: the loss became ", value, " at step ", m_stepsDone,
+                "; lower the learning rate (", m_options.learningRate, ")"));
     m_optimizer->step();
     ++m_stepsDone;
     return value;
@@ -235,7 +248,8 @@ TrainResult Trainer::run()
         if (pearson)
             m_report.heldOutPearson.push_back(*pearson);
         if (m_options.progress)
-            m_options.progress({ epoch, m_options.epochs, loss, pearson.value_or(std::numeric_limits<double>::quiet_NaN()) });
+            m_options.progress(
+                { epoch, m_options.epochs, loss, pearson.value_or(std::numeric_limits<double>::quiet_NaN()) });
         if (!pearson || *pearson > bestPearson) {
             best = m_predictor.clone();
             bestPearson = pearson.value_or(bestPearson);
@@ -252,8 +266,8 @@ TrainResult Trainer::run()
 
 } // namespace
 
-TrainResult trainPredictor(const EmbeddingMatrix& embeddings, std::span<const PolicyLabels> train, std::span<const PolicyLabels> heldOut,
-                           const TrainOptions& options)
+TrainResult trainPredictor(const EmbeddingMatrix& embeddings, std::span<const PolicyLabels> train,
+    std::span<const PolicyLabels> heldOut, const TrainOptions& options)
 {
     return Trainer(embeddings, train, heldOut, options).run();
 }

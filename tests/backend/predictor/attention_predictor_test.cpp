@@ -27,9 +27,8 @@ TEST(AttentionPredictorParity, Fixture_ValuesAndGradients_Equal)
     const torch::Tensor embeddings = file.read("embeddings");
     const torch::Tensor labels = file.read("reference_labels");
     const std::int64_t references = labels.size(0);
-    const Prediction prediction
-        = predictor.predict(predictor.projectQueries(embeddings.slice(0, references)),
-                            predictor.projectReferences(embeddings.slice(0, 0, references)), labels);
+    const Prediction prediction = predictor.predict(predictor.projectQueries(embeddings.slice(0, references)),
+        predictor.projectReferences(embeddings.slice(0, 0, references)), labels);
     EXPECT_LE(largestDifference(prediction.attentionBase, file.read("attention_base")), kTolerance);
     EXPECT_LE(largestDifference(prediction.successRate, file.read("success_rate")), kTolerance);
 
@@ -40,7 +39,10 @@ TEST(AttentionPredictorParity, Fixture_ValuesAndGradients_Equal)
         EXPECT_LE(largestDifference(tensor.grad(), file.read("grad." + name)), kTolerance) << name;
 }
 
-AttentionPredictor smallPredictor() { return AttentionPredictor::random({ 12, 8, 10 }, 3, torch::kFloat64); }
+AttentionPredictor smallPredictor()
+{
+    return AttentionPredictor::random({ 12, 8, 10 }, 3, torch::kFloat64);
+}
 
 TEST(AttentionPredictor, Random_SameSeed_SameWeights)
 {
@@ -87,7 +89,8 @@ TEST(AttentionPredictor, SaveAndLoad_SameFile_SameWeights)
 TEST(AttentionPredictor, Load_FileOfSomethingElse_NamesTheMissingTensor)
 {
     const test::TemporaryFolder folder;
-    model::writeSafetensors(folder / "other.safetensors", std::vector<model::NamedTensor> { { "weight", torch::zeros({ 2, 2 }) } });
+    model::writeSafetensors(
+        folder / "other.safetensors", std::vector<model::NamedTensor> { { "weight", torch::zeros({ 2, 2 }) } });
     try {
         AttentionPredictor::load(folder / "other.safetensors");
         FAIL() << "a file without a predictor was accepted";

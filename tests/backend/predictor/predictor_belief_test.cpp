@@ -34,15 +34,21 @@ protected:
         m_options.calibration = difficulty::CalibrationKind::None;
     }
     // Success counts of prompts first, first + 1, ... in one step.
-    void measure(PromptId first, const std::vector<std::int32_t>& successes, std::int64_t step, Purpose purpose = Purpose::Reference)
+    void measure(PromptId first, const std::vector<std::int32_t>& successes, std::int64_t step,
+        Purpose purpose = Purpose::Reference)
     {
         for (std::size_t i = 0; i < successes.size(); ++i)
-            m_ledger.add({ .prompt = first + static_cast<PromptId>(i), .step = step, .purpose = purpose, .attempts = 8, .successes = successes[i] });
+            m_ledger.add({ .prompt = first + static_cast<PromptId>(i),
+                .step = step,
+                .purpose = purpose,
+                .attempts = 8,
+                .successes = successes[i] });
     }
 
     test::TemporaryFolder m_folder;
     PredictorBeliefOptions m_options;
-    PromptPool m_pool { { 130, 101, 102, 110, 111, 112, 159, 100 } }; // neither all of the embeddings nor in their order
+    PromptPool m_pool { { 130, 101, 102, 110, 111, 112, 159,
+        100 } }; // neither all of the embeddings nor in their order
     Ledger m_ledger;
 };
 
@@ -70,8 +76,10 @@ TEST_F(PredictorBeliefTest, Estimate_UnmeasuredPrompt_EqualsDirectPrediction)
     const AttentionPredictor predictor = AttentionPredictor::load(m_options.predictor);
     const EmbeddingMatrix embeddings = EmbeddingMatrix::open(m_options.embeddings);
     const torch::Tensor labels = torch::tensor(std::vector<float> { 0.0F, 1.0F, 0.625F });
-    const torch::Tensor expected = predictor.predict(predictor.projectQueries(embeddings.slice(0, 60)),
-                                                     predictor.projectReferences(embeddings.slice(10, 3)), labels).successRate;
+    const torch::Tensor expected = predictor
+                                       .predict(predictor.projectQueries(embeddings.slice(0, 60)),
+                                           predictor.projectReferences(embeddings.slice(10, 3)), labels)
+                                       .successRate;
     EXPECT_NEAR(estimates.mean[0], expected[30].item<double>(), 1e-6);
     EXPECT_NEAR(estimates.mean[6], expected[59].item<double>(), 1e-6);
     EXPECT_NEAR(estimates.mean[7], expected[0].item<double>(), 1e-6);
@@ -158,6 +166,18 @@ TEST_F(PredictorBeliefTest, Make_WithoutPredictor_NamesTheCommandThatMakesOne)
         EXPECT_EQ(error.kind(), ErrorKind::Config);
         EXPECT_NE(std::string(error.what()).find("midpoint predictor train"), std::string::npos) << error.what();
     }
+}
+
+TEST_F(PredictorBeliefTest, ReadPoolEmbeddings_RowsInTheOrderOfThePool)
+{
+    const PoolEmbeddings found = readPoolEmbeddings(m_options.embeddings, m_pool);
+    EXPECT_EQ(found.dimension, 12);
+    ASSERT_EQ(found.values.size(), 8U * 12U);
+    const EmbeddingMatrix embeddings = EmbeddingMatrix::open(m_options.embeddings);
+    EXPECT_EQ(found.values[0], embeddings.slice(30, 1)[0][0].item<float>());
+    EXPECT_EQ(found.values[6 * 12 + 11], embeddings.slice(59, 1)[0][11].item<float>());
+    EXPECT_THROW(readPoolEmbeddings(m_options.embeddings, PromptPool({ 1 })), Error);
+    EXPECT_THROW(readPoolEmbeddings(m_folder / "none", m_pool), Error);
 }
 
 TEST(EmbeddingMatrix, Gather_FromFile_EqualsMemory)

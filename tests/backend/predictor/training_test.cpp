@@ -26,9 +26,10 @@ EmbeddingMatrix embeddings()
     return { torch::randn({ kPrompts, kDimension }, at::detail::createCPUGenerator(5)), ids() };
 }
 
-// Item response: a policy of some ability solves a prompt with chance sigmoid(ability - difficulty); the difficulty is a
-// direction in the embedding that no single number shows.
-PolicyLabels labelsOf(const EmbeddingMatrix& matrix, const std::string& policy, double ability, std::int64_t attempts = 8)
+// Item response: a policy of some ability solves a prompt with chance sigmoid(ability - difficulty); the difficulty is
+// a direction in the embedding that no single number shows.
+PolicyLabels labelsOf(
+    const EmbeddingMatrix& matrix, const std::string& policy, double ability, std::int64_t attempts = 8)
 {
     const torch::Tensor direction = torch::ones({ kDimension }) * (2.5 / std::sqrt(static_cast<double>(kDimension)));
     const torch::Tensor rates = torch::sigmoid(ability - torch::matmul(matrix.slice(0, kPrompts), direction));
@@ -62,12 +63,14 @@ TrainOptions quickOptions()
 TEST(PredictorTraining, ItemResponseLabels_BeatsMeanAndNearestOnUnseenPolicies)
 {
     const EmbeddingMatrix matrix = embeddings();
-    const std::vector<PolicyLabels> train = { labelsOf(matrix, "weak", -1.5), labelsOf(matrix, "fair", 0.0), labelsOf(matrix, "good", 1.5) };
+    const std::vector<PolicyLabels> train
+        = { labelsOf(matrix, "weak", -1.5), labelsOf(matrix, "fair", 0.0), labelsOf(matrix, "good", 1.5) };
     const std::vector<PolicyLabels> unseen = { labelsOf(matrix, "unseen", 0.7) };
     const TrainResult result = trainPredictor(matrix, train, {}, quickOptions());
     EXPECT_LT(result.report.epochLoss.back(), result.report.epochLoss.front());
     EXPECT_EQ(result.report.labels, 3 * kPrompts);
-    const EvalReport report = evaluatePredictor(result.predictor, matrix, unseen, { .references = 48, .seeds = 3 }).front();
+    const EvalReport report
+        = evaluatePredictor(result.predictor, matrix, unseen, { .references = 48, .seeds = 3 }).front();
     EXPECT_LT(report.meanAbsoluteError.mean, 0.75 * report.baselineAbsoluteError.mean);
     EXPECT_LT(report.meanAbsoluteError.mean, 0.75 * report.nearestAbsoluteError.mean);
     EXPECT_GT(report.pearson.mean, report.nearestPearson.mean + 0.1);
@@ -97,13 +100,15 @@ TEST(PredictorTraining, PoliciesWithoutCommonPrompts_StillTrains)
     std::vector<PolicyLabels> train = { labelsOf(matrix, "weak", -1.0), labelsOf(matrix, "good", 1.0) };
     const auto keep = [](PolicyLabels& labels, std::size_t first) {
         for (auto* values : { &labels.rows, &labels.successes, &labels.attempts })
-            *values = std::vector(values->begin() + static_cast<std::ptrdiff_t>(first), values->begin() + static_cast<std::ptrdiff_t>(first) + 200);
+            *values = std::vector(values->begin() + static_cast<std::ptrdiff_t>(first),
+                values->begin() + static_cast<std::ptrdiff_t>(first) + 200);
     };
     keep(train[0], 0);
     keep(train[1], 200);
     const TrainResult result = trainPredictor(matrix, train, {}, quickOptions());
     const std::vector<PolicyLabels> unseen = { labelsOf(matrix, "unseen", 0.3) };
-    const EvalReport report = evaluatePredictor(result.predictor, matrix, unseen, { .references = 48, .seeds = 2 }).front();
+    const EvalReport report
+        = evaluatePredictor(result.predictor, matrix, unseen, { .references = 48, .seeds = 2 }).front();
     EXPECT_GT(report.pearson.mean, 0.4);
 }
 
@@ -137,7 +142,9 @@ TEST(PredictorTraining, TooFewLabels_IsAnError)
     two.successes = { 1, 0 };
     two.attempts = { 2, 2 };
     EXPECT_THROW(trainPredictor(matrix, std::vector { two }, {}, quickOptions()), Error);
-    EXPECT_THROW(evaluatePredictor(AttentionPredictor::random({ kDimension, 8, 10 }, 1), matrix, std::vector { two }, {}), Error);
+    EXPECT_THROW(
+        evaluatePredictor(AttentionPredictor::random({ kDimension, 8, 10 }, 1), matrix, std::vector { two }, {}),
+        Error);
 }
 
 TEST(PredictorEvaluation, EveryCalibrator_KeepsErrorsInRange)
