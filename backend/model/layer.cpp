@@ -75,19 +75,19 @@ torch::Tensor layerBackward(const LayerContext& context, const LayerWeights& wei
     const double epsilon = context.config.rmsNormEpsilon;
 
     addAffineGradient(swiglu(saved.gateUp), gradY, gradients.down, gradients.downBias);
-    const torch::Tensor gradGateUp = swigluBackward(saved.gateUp, torch::mm(gradY, weights.down));
+    const torch::Tensor gradGateUp = swigluBackward(saved.gateUp, affineInputGradient(gradY, weights.down));
     addAffineGradient(rmsNorm(saved.a, weights.postNorm, epsilon).y, gradGateUp, gradients.gateUp, gradients.gateUpBias);
     const torch::Tensor gradA = rmsNormBackward(
-        saved.a, weights.postNorm, saved.postInverse, torch::mm(gradGateUp, weights.gateUp), gradients.postNorm)
+        saved.a, weights.postNorm, saved.postInverse, affineInputGradient(gradGateUp, weights.gateUp), gradients.postNorm)
                                     .add_(gradY);
 
     addAffineGradient(saved.attended.output.flatten(1), gradA, gradients.attentionOutput, gradients.attentionOutputBias);
-    const torch::Tensor gradOutput = torch::mm(gradA, weights.attentionOutput).view_as(saved.query);
+    const torch::Tensor gradOutput = affineInputGradient(gradA, weights.attentionOutput).view_as(saved.query);
     const torch::Tensor gradQkv = qkvGradient(context, weights, saved,
         attentionBackward(context.batch, saved.query, saved.key, saved.value, saved.attended, gradOutput), gradients);
     addAffineGradient(rmsNorm(saved.x, weights.inputNorm, epsilon).y, gradQkv, gradients.qkv, gradients.qkvBias);
     return rmsNormBackward(
-        saved.x, weights.inputNorm, saved.inputInverse, torch::mm(gradQkv, weights.qkv), gradients.inputNorm)
+        saved.x, weights.inputNorm, saved.inputInverse, affineInputGradient(gradQkv, weights.qkv), gradients.inputNorm)
         .add_(gradA);
 }
 

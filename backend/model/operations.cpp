@@ -5,7 +5,10 @@
 #include "kernels/rms_norm.h"
 #include "kernels/swiglu.h"
 
+#include <ATen/core/dispatch/Dispatcher.h>
+
 #include <cmath>
+#include <optional>
 
 namespace midpoint::model {
 namespace {
@@ -55,11 +58,40 @@ const void* upOf(const torch::Tensor& gateUp)
     return static_cast<const char*>(gateUp.const_data_ptr()) + gateUp.size(1) / 2 * gateUp.element_size();
 }
 
+using OneDnnLinear = at::Tensor(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+    c10::string_view activation, c10::List<std::optional<at::Scalar>> scalars, std::optional<c10::string_view> algorithm);
+
+// LibTorch's mm uses MKL for float32, which is slow on CPUs that it does not know: measured on one core of an AMD EPYC with
+// AVX-512 for [6000, 128] x [128, 704], 59 GFLOP/s against 80 by oneDNN, and 50 against 93 for its gradient. This operator
+// reaches oneDNN; it is absent from builds of LibTorch without it.
+const std::optional<c10::TypedOperatorHandle<OneDnnLinear>>& oneDnnLinear()
+{
+    static const std::optional<c10::TypedOperatorHandle<OneDnnLinear>> handle = [] {
+        const auto found = c10::Dispatcher::singleton().findSchema({ "mkldnn::_linear_pointwise", "" });
+        return found ? std::optional(found->typed<OneDnnLinear>()) : std::nullopt;
+    }();
+    return handle;
+}
+
+// x weight^T + bias; the weight may have any strides.
+torch::Tensor product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias)
+{
+    if (x.scalar_type() == torch::kFloat32 && x.is_cpu() && oneDnnLinear())
+        return oneDnnLinear()->call(x, weight, bias.defined() ? std::optional(bias) : std::nullopt, "none",
+            c10::List<std::optional<at::Scalar>>(), "");
+    return bias.defined() ? torch::addmm(bias, x, weight.t()) : torch::mm(x, weight.t());
+}
+
 } // namespace
 
 torch::Tensor affine(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias)
 {
-    return bias.defined() ? torch::addmm(bias, x, weight.t()) : torch::mm(x, weight.t());
+    return product(x, weight, bias);
+}
+
+torch::Tensor affineInputGradient(const torch::Tensor& gradY, const torch::Tensor& weight)
+{
+    return product(gradY, weight.t(), {});
 }
 
 void addAffineGradient(

@@ -11,6 +11,8 @@ namespace midpoint::model {
 
 // y = x weight^T + bias (bias may be undefined).
 torch::Tensor affine(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias = {});
+// gradY weight: the gradient of x.
+torch::Tensor affineInputGradient(const torch::Tensor& gradY, const torch::Tensor& weight);
 // Adds gradY^T x to gradWeight and the column sums of gradY to gradBias (if defined).
 void addAffineGradient(
     const torch::Tensor& x, const torch::Tensor& gradY, torch::Tensor& gradWeight, torch::Tensor& gradBias);

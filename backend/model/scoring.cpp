@@ -83,7 +83,7 @@ torch::Tensor scoreTokensBackward(const ScoringInput& input, const Scored& score
                 .gradLogprob = dataOrNull(gradLogprobs, begin), .gradEntropy = dataOrNull(gradEntropy, begin),
                 .gradLogits = logits.data_ptr() });
         addAffineGradient(rows, logits, gradHead, noBias);
-        gradHidden.index_add_(0, index, torch::mm(logits, input.head)); // rows of a group share their prompt's last token
+        gradHidden.index_add_(0, index, affineInputGradient(logits, input.head)); // rows of a group share their prompt's last token
     });
     return gradHidden;
 }

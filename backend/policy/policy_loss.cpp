@@ -108,24 +108,18 @@ private:
         countClipped(part.isClipped, 1.0);
     }
 
-    // GSPO (Zheng et al. 2025): the ratio of a sequence is exp(mean log-ratio of its tokens), one clip for all of them.
+    // GSPO (Zheng et al. 2025): the ratio of a sequence is exp(mean log-ratio of its tokens to pi_old), one clip for all of
+    // them, mean over sequences. As published it does not weight rows of older policies.
     void addSequenceLoss()
     {
         double logRatio = 0.0;
-        double logWeight = 0.0;
-        for (std::size_t i = 0; i < m_row.logprobs.size(); ++i) {
-            const double tokenWeightInRow = at(m_row.weights, i, 1.0) / m_rowTokens;
-            logRatio += tokenWeightInRow * (m_row.logprobs[i] - old(i));
-            logWeight += tokenWeightInRow * (old(i) - m_row.behaviour[i]);
-        }
-        double weight = std::exp(logWeight);
-        if (m_settings.weightCap > 0.0)
-            weight = std::min(weight, m_settings.weightCap);
+        for (std::size_t i = 0; i < m_row.logprobs.size(); ++i)
+            logRatio += at(m_row.weights, i, 1.0) * (m_row.logprobs[i] - old(i)) / m_rowTokens;
         const Surrogate part = surrogate(m_settings, std::exp(logRatio), m_row.advantage);
-        m_result.loss -= weight * part.value / m_normaliser.sequences;
+        m_result.loss -= part.value / m_normaliser.sequences;
         if (!part.isClipped)
             for (std::size_t i = 0; i < m_row.logprobs.size(); ++i)
-                m_gradient[i] -= weight * part.value * at(m_row.weights, i, 1.0) / (m_rowTokens * m_normaliser.sequences);
+                m_gradient[i] -= part.value * at(m_row.weights, i, 1.0) / (m_rowTokens * m_normaliser.sequences);
         countClipped(part.isClipped, m_rowTokens);
     }
 

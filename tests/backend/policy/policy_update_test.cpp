@@ -245,10 +245,10 @@ TEST(PolicyUpdate, NonFiniteLossOrGradient_SkipsTheUpdateAndLeavesTheWeights)
 TEST(PolicyUpdate, KlToTheReference_PullsBack)
 {
     UpdateSettings settings = settingsFor();
-    settings.policy.klCoefficient = 1.0;
     model::Model reference = tinyModel(7);
     model::Model model = tinyModel();
     std::vector<TrainGroup> groups = rollouts(reference, 4, settings);
+    settings.policy.klCoefficient = 1.0;
     for (TrainGroup& group : groups)
         for (TrainRow& row : group.rows)
             row.advantage = 0.0;
