@@ -3,6 +3,7 @@
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/difficulty/beliefs.h"
 #include "backend/engine/weights_hash.h"
 #include "backend/predictor/embedding_matrix.h"
 #include "backend/predictor/predictor_belief.h"
@@ -11,13 +12,18 @@
 namespace midpoint::engine {
 namespace {
 
+std::filesystem::path embeddingsOf(const RunParts& parts, Session& session)
+{
+    const std::string& given = parts.config.selection.embeddingsPath;
+    return given.empty() ? ensureEmbeddings(parts, session) : std::filesystem::path(given);
+}
+
 std::unique_ptr<difficulty::Belief> makePredictor(const RunParts& parts, Session& session)
 {
     const config::SelectionSection& settings = parts.config.selection;
     predictor::PredictorBeliefOptions options;
     options.predictor = settings.predictorPath;
-    options.embeddings = settings.embeddingsPath.empty() ? ensureEmbeddings(parts, session)
-                                                         : std::filesystem::path(settings.embeddingsPath);
+    options.embeddings = embeddingsOf(parts, session);
     options.calibration = difficulty::calibrationFromName(settings.calibration);
     options.referenceEstimate = settings.strategy == "dots-released" ? predictor::ReferenceEstimate::Predicted
                                                                      : predictor::ReferenceEstimate::Measured;
@@ -30,7 +36,18 @@ std::unique_ptr<difficulty::Belief> makeBelief(const RunParts& parts, Session& s
     const std::string& name = parts.config.selection.belief;
     if (name == "predictor")
         return makePredictor(parts, session);
-    throw Error(ErrorKind::Config, concat("selection.belief: expected predictor, found '", name, "'"));
+    if (name == "posterior")
+        return difficulty::makePosteriorBelief({}, *parts.pool);
+    if (name == "last_seen")
+        return difficulty::makeLastSeenBelief(*parts.pool);
+    if (name == "snis")
+        return difficulty::makeSnisBelief({}, *parts.pool);
+    if (name == "midpoint") {
+        predictor::PoolEmbeddings embeddings = predictor::readPoolEmbeddings(embeddingsOf(parts, session), *parts.pool);
+        return difficulty::makeMidpointBelief({}, *parts.pool, std::move(embeddings.values), embeddings.dimension);
+    }
+    throw Error(ErrorKind::Config,
+        concat("selection.belief: expected predictor, posterior, snis, last_seen or midpoint, found '", name, "'"));
 }
 
 } // namespace
