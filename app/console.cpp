@@ -37,7 +37,9 @@ std::string plainValue(const nlohmann::json& value)
 {
     if (value.is_number_float())
         return shortest(std::stod(fixed(value.get<double>(), 6)));
-    return value.is_string() ? value.get<std::string>() : value.dump();
+    std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
 }
 
 void printLines(const nlohmann::json& value, const std::string& prefix)

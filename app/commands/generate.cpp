@@ -36,7 +36,7 @@ int runGenerate(const Words& words)
     bool isGreedy = false;
     bool asJson = false;
     CommandLine line("generate",
-        "Lets a checkpoint answer prompts, sampling as its run evaluates (eval.temperature, eval.top_p, rollout.max_new_tokens).", Settings::Yes);
+        "Lets a checkpoint answer prompts, sampling as its run trains (rollout.temperature, rollout.top_p, rollout.max_new_tokens).", Settings::Yes);
     line.add("CHECKPOINT", checkpoint, "Checkpoint, model or run folder (its newest checkpoint)")->required();
     line.add("--prompt", options.prompts, "A question; may be given several times");
     line.add("--data", options.dataFiles, "Prompt sets, .jsonl or .parquet");
@@ -52,10 +52,9 @@ int runGenerate(const Words& words)
     for (const std::string& file : options.dataFiles)
         requireExisting("--data", file);
     options.checkpoint = checkpointFolder(checkpoint);
-    Words overrides = line.overrides();
+    options.config = settingsFor(options.checkpoint, line.overrides()).config;
     if (isGreedy)
-        overrides.push_back("eval.temperature=0");
-    options.config = settingsFor(options.checkpoint, overrides).config;
+        options.config.rollout.temperature = 0.0; // not a setting to train with, so no override
     engine::EngineApi& engine = openEngine();
     std::vector<engine::Generated> responses;
     {

@@ -1,0 +1,276 @@
+// What commands print and return when they are used well, as far as no model is needed.
+#include "backend/store/run_writer.h"
+#include "tests/app/process.h"
+#include "tests/support/fixtures.h"
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+
+namespace midpoint::app::test {
+namespace {
+
+using midpoint::test::write;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::vector<std::string> kCommandNames = { "gui", "train", "validate", "eval", "generate", "warmup", "predictor", "compare", "grade", "export",
+    "snapshot", "inspect", "bench", "doctor", "rank" };
+
+class InFolder : public testing::Test {
+protected:
+    Finished run(const std::vector<std::string>& words) { return runMidpoint(words, m_folder.path()); }
+    json runJson(const std::vector<std::string>& words)
+    {
+        const Finished finished = run(words);
+        EXPECT_EQ(finished.code, 0) << finished.err;
+        return json::parse(finished.out);
+    }
+    // A configuration whose files are all there.
+    void writeProject()
+    {
+        std::filesystem::create_directories(m_folder / "model");
+        write(m_folder / "model/config.json", R"({"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 8})");
+        write(m_folder / "model/tokenizer.json", "{}");
+        write(m_folder / "model/model.safetensors", "");
+        write(m_folder / "train.jsonl", "{\"question\": \"1 + 1\", \"answer\": \"2\"}\n");
+        write(m_folder / "run.toml", "model.path = \"model\"\ndata.train_files = [\"train.jsonl\"]\ndata.val_files = [\"train.jsonl\"]\n");
+    }
+    midpoint::test::TemporaryFolder m_folder;
+};
+
+TEST_F(InFolder, Help_OfEveryCommand_IsOnStdout)
+{
+    const Finished program = run({ "--help" });
+    EXPECT_EQ(program.code, 0);
+    for (const std::string& name : kCommandNames) {
+        EXPECT_THAT(program.out, HasSubstr("\n  " + name + " "));
+        const Finished finished = run({ name, "--help" });
+        EXPECT_EQ(finished.code, 0) << name;
+        EXPECT_THAT(finished.out, HasSubstr(name)) << name;
+        EXPECT_THAT(finished.err, IsEmpty()) << name;
+    }
+    EXPECT_THAT(run({ "train", "--help" }).out, HasSubstr("rollout.samples_per_prompt = 8"));
+}
+
+TEST_F(InFolder, Validate_GoodConfiguration_ShowsTheSums)
+{
+    writeProject();
+    const Finished finished = run({ "validate", "run.toml", "sigma=0.75", "replay.enabled=true" });
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    EXPECT_THAT(finished.out, AllOf(HasSubstr("run.toml: valid"), HasSubstr("32 groups x 8 responses = 256 rows; 192 generated, 64 replayed")));
+}
+
+TEST_F(InFolder, Validate_MissingFile_NamesFileKeyAndLine)
+{
+    writeProject();
+    std::filesystem::remove(m_folder / "train.jsonl");
+    const Finished finished = run({ "validate", "run.toml" });
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, AllOf(HasSubstr("run.toml:2: data.train_files: missing: "), HasSubstr("/train.jsonl")));
+}
+
+TEST_F(InFolder, Validate_Json_ListsProblems)
+{
+    write(m_folder / "run.toml", "run.steps = 0\n");
+    const Finished finished = run({ "validate", "run.toml", "--json" });
+    EXPECT_EQ(finished.code, 2);
+    const json report = json::parse(finished.out);
+    EXPECT_FALSE(report["valid"].get<bool>());
+    ASSERT_EQ(report["problems"].size(), 1U);
+    EXPECT_EQ(report["problems"][0]["key"], "run.steps");
+    EXPECT_EQ(report["problems"][0]["where"], "run.toml:1");
+}
+
+TEST_F(InFolder, Train_DryRun_PrintsEveryKeyAndWritesNothing)
+{
+    writeProject();
+    const Finished finished = run({ "train", "run.toml", "--dry-run", "--rollout.n", "4", "run.steps=3" });
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    EXPECT_THAT(finished.out, AllOf(HasSubstr("samples_per_prompt = 4  # override rollout.n=4"), HasSubstr("steps = 3  # override run.steps=3"),
+                                  HasSubstr("seed = 1  # default")));
+    EXPECT_FALSE(std::filesystem::exists(m_folder / "runs"));
+}
+
+TEST_F(InFolder, Train_DryRunWithRunFolder_WritesResolvedToml)
+{
+    writeProject();
+    const Finished finished = run({ "train", "run.toml", "--dry-run", "--run-dir", "out" });
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    EXPECT_EQ(midpoint::test::read(m_folder / "out/resolved.toml"), finished.out);
+}
+
+TEST_F(InFolder, Train_Nproc_ListsAsManyDevices)
+{
+    writeProject();
+    const json resolved = runJson({ "train", "run.toml", "--dry-run", "--nproc", "2", "--json" });
+    EXPECT_EQ(resolved["values"]["run.devices"]["value"], json({ "cpu", "cpu" }));
+    const Finished clash = run({ "train", "run.toml", "--dry-run", "--nproc", "3", "run.devices=cpu,cpu" });
+    EXPECT_EQ(clash.code, 2);
+    EXPECT_THAT(clash.err, HasSubstr("expected the 2 devices of run.devices, found 3"));
+}
+
+TEST_F(InFolder, Train_WrongResume_IsWrongUse)
+{
+    writeProject();
+    const Finished unknown = run({ "train", "run.toml", "--resume", "elsewhere" });
+    EXPECT_EQ(unknown.code, 2);
+    EXPECT_THAT(unknown.err, HasSubstr("--resume: expected auto, never or a checkpoint folder"));
+    std::filesystem::create_directories(m_folder / "runs/run/checkpoints");
+    const Finished occupied = run({ "train", "run.toml", "--resume", "never" });
+    EXPECT_EQ(occupied.code, 2);
+    EXPECT_THAT(occupied.err, HasSubstr("already holds a run"));
+}
+
+TEST_F(InFolder, Grade_Single_PrintsVerdictAndRule)
+{
+    const json report = runJson({ "grade", "--reference", "1/2", "--response", "so \\boxed{\\frac{1}{2}}", "--json" });
+    EXPECT_EQ(report["grades"][0]["verdict"], "correct");
+    EXPECT_EQ(report["counts"]["correct"], 1);
+}
+
+TEST_F(InFolder, Grade_File_CountsVerdicts)
+{
+    write(m_folder / "r.jsonl", "{\"response\": \"# 9 10\", \"reference\": \"9 10\"}\n\n{\"response\": \"# 9 11\", \"answer\": \"9 10\"}\n");
+    const json report = runJson({ "grade", "--file", "r.jsonl", "reward.kind=exact", "reward.pattern=#", "--json" });
+    EXPECT_EQ(report["counts"]["correct"], 1);
+    EXPECT_EQ(report["counts"]["wrong"], 1);
+}
+
+TEST_F(InFolder, Grade_BadLine_NamesIt)
+{
+    write(m_folder / "r.jsonl", "{\"response\": \"a\", \"reference\": \"b\"}\n{\"response\": 1, \"reference\": \"b\"}\n");
+    const Finished finished = run({ "grade", "--file", "r.jsonl" });
+    EXPECT_EQ(finished.code, 1);
+    EXPECT_THAT(finished.err, HasSubstr("r.jsonl:2: expected a text 'response', found 1"));
+}
+
+TEST_F(InFolder, Doctor_Json_TellsMachineAndModules)
+{
+    const Finished finished = run({ "doctor", "--json" });
+    const json report = json::parse(finished.out);
+    EXPECT_GT(report["machine"]["cores"].get<int>(), 0);
+    EXPECT_GT(report["machine"]["memory_bytes"].get<std::int64_t>(), 0);
+    EXPECT_EQ(finished.code, report.contains("engine") ? 0 : 1);
+}
+
+std::string safetensors(const std::string& header, std::size_t dataBytes)
+{
+    const std::uint64_t length = header.size();
+    std::string bytes(sizeof length, '\0');
+    std::memcpy(bytes.data(), &length, sizeof length);
+    return bytes + header + std::string(dataBytes, '\0');
+}
+
+TEST_F(InFolder, Inspect_Safetensors_CountsTensors)
+{
+    const std::string header = R"({"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}})";
+    write(m_folder / "a.safetensors", safetensors(header, 24));
+    const json report = runJson({ "inspect", "a.safetensors", "--json" });
+    EXPECT_EQ(report["tensors"], 1);
+    EXPECT_EQ(report["parameters"], 6);
+    write(m_folder / "b.safetensors", safetensors(header, 20));
+    const Finished truncated = run({ "inspect", "b.safetensors" });
+    EXPECT_EQ(truncated.code, 1);
+    EXPECT_THAT(truncated.err, HasSubstr("truncated"));
+}
+
+TEST_F(InFolder, Inspect_HeaderLongerThanTheFile_SaysSo)
+{
+    write(m_folder / "a.safetensors", safetensors("{}", 0).substr(0, 8));
+    const Finished finished = run({ "inspect", "a.safetensors" });
+    EXPECT_EQ(finished.code, 1);
+    EXPECT_THAT(finished.err, HasSubstr("the header says 2 bytes, the file has 0 after it"));
+}
+
+TEST_F(InFolder, Inspect_CheckpointWithDamage_SaysWhatAndFails)
+{
+    std::filesystem::create_directories(m_folder / "step_000004");
+    write(m_folder / "step_000004/a.bin", "abc");
+    write(m_folder / "step_000004/manifest.json", R"({"step": 4, "files": {"a.bin": {"bytes": 4, "checksum": ""}, "b.bin": {"bytes": 1, "checksum": ""}}})");
+    const Finished finished = run({ "inspect", "step_000004", "--json" });
+    EXPECT_EQ(finished.code, 1);
+    const json report = json::parse(finished.out);
+    EXPECT_FALSE(report["complete"].get<bool>());
+    EXPECT_EQ(report["files"]["a.bin"]["state"], "expected 4 bytes, found 3");
+    EXPECT_EQ(report["files"]["b.bin"]["state"], "missing");
+}
+
+TEST_F(InFolder, Inspect_PromptSet_CountsRows)
+{
+    write(m_folder / "a.jsonl", "{\"question\": \"1 + 1\", \"answer\": \"2\"}\n{\"question\": \"1  + 1\", \"answer\": \"3\"}\n");
+    const json report = runJson({ "inspect", "a.jsonl", "--json" });
+    EXPECT_EQ(report["prompts"], 1);
+    EXPECT_EQ(report["duplicates"], 1);
+    EXPECT_EQ(report["contradictions"], 1);
+}
+
+// Runs with an evaluation at the start and after every second step; both spend the same per step.
+class Compare : public InFolder {
+protected:
+    void writeRun(const std::string& name, const std::vector<double>& accuracies, double tokensPerStep)
+    {
+        std::filesystem::create_directories(m_folder / name);
+        store::RunWriterOptions options;
+        options.folder = m_folder / name;
+        options.info.name = name;
+        store::RunWriter writer(options);
+        for (std::size_t i = 0; i < accuracies.size(); ++i) {
+            const auto step = static_cast<std::int64_t>(2 * i);
+            store::StepRecord record;
+            record.step = step;
+            record.metrics = { { "val-core/held/acc/mean@1", accuracies[i] } };
+            const auto spent = static_cast<double>(step);
+            if (step > 0)
+                for (const auto& [metric, perStep] : { std::pair { "budget/rollouts", 256.0 }, { "budget/generated_tokens", tokensPerStep },
+                         { "budget/trained_tokens", 2 * tokensPerStep }, { "budget/train_seconds", 3.0 } })
+                    record.metrics.push_back({ metric, perStep * spent });
+            writer.commitStep(record);
+        }
+        writer.finish();
+    }
+};
+
+TEST_F(Compare, TwoRuns_SpendingToTheTargetThatBothReached)
+{
+    writeRun("grpo", { 0.3, 0.5, 0.6, 0.8 }, 1000.0);
+    writeRun("dots", { 0.3, 0.7, 0.85, 0.84 }, 600.0);
+    const json report = runJson({ "compare", "grpo", "dots", "--json" });
+    EXPECT_EQ(report["metric"], "val-core/held/acc/mean@1");
+    EXPECT_DOUBLE_EQ(report["target"].get<double>(), 0.8);
+    EXPECT_EQ(report["runs"][0]["to_target"]["step"], 6);
+    EXPECT_EQ(report["runs"][1]["to_target"]["step"], 4);
+    EXPECT_DOUBLE_EQ(report["runs"][1]["to_target"]["generated_tokens"].get<double>(), 2400.0);
+    EXPECT_DOUBLE_EQ(report["runs"][1]["start_accuracy"].get<double>(), 0.3);
+    EXPECT_DOUBLE_EQ(report["runs"][1]["last_accuracy"].get<double>(), 0.84);
+}
+
+TEST_F(Compare, Table_ShowsRatiosAndWhatWasNotReached)
+{
+    writeRun("grpo", { 0.3, 0.5, 0.6, 0.8 }, 1000.0);
+    writeRun("dots", { 0.3, 0.7, 0.85, 0.84 }, 600.0);
+    EXPECT_THAT(run({ "compare", "grpo", "dots" }).out, HasSubstr("0.40x")); // 2400 of 6000 tokens
+    EXPECT_THAT(run({ "compare", "grpo", "dots", "--target", "0.82" }).out, HasSubstr("not reached"));
+}
+
+TEST_F(Compare, UnknownMetric_NamesRunAndMetric)
+{
+    writeRun("grpo", { 0.3, 0.5 }, 1000.0);
+    const Finished finished = run({ "compare", "grpo", "--metric", "val-core/none/acc/mean@1" });
+    EXPECT_EQ(finished.code, 1);
+    EXPECT_THAT(finished.err, HasSubstr("grpo: the run has no metric 'val-core/none/acc/mean@1'"));
+}
+
+TEST_F(Compare, Snapshot_CanBeComparedAndInspected)
+{
+    writeRun("grpo", { 0.3, 0.5 }, 1000.0);
+    EXPECT_EQ(run({ "snapshot", "grpo", "copy.db" }).code, 0);
+    EXPECT_EQ(runJson({ "inspect", "copy.db", "--json" })["name"], "grpo");
+    EXPECT_EQ(run({ "compare", "grpo", "copy.db" }).code, 0);
+}
+
+} // namespace
+} // namespace midpoint::app::test
