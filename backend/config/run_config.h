@@ -84,6 +84,7 @@ struct RewardSection {
     double tolerance = 1e-6;               // numeric
     std::vector<std::string> externalCommand;
     double deadlineSeconds = 10.0;
+    double startSeconds = 10.0;            // more for the first sample of a grading process, which loads its libraries
     std::int64_t workers = 2;
     std::int64_t workerMemoryMegabytes = 1024;
     double overlongPenalty = 0.0;          // DAPO overlong shaping: reward lost at the length limit; 0: off

@@ -195,6 +195,11 @@ void addReplayAndReward(Table& table)
         "Program and arguments of kind external; it reads requests and writes verdicts as JSON lines.");
     table.add("reward.deadline_seconds", reward, &RewardSection::deadlineSeconds, above(0), "s",
         "A response that takes longer to grade counts as a timeout.");
+    table.add("reward.start_seconds", reward, &RewardSection::startSeconds, atLeast(0), "s",
+        "Added to the deadline of the first response that a new grading process gets: it may load libraries.");
+    table.add("reward.extraction", reward, &RewardSection::extraction,
+        any(), "",
+        "Where an answer is looked for, always in the order boxed, hashes, answer-phrase, dollars, last-number.");
     table.add("reward.workers", reward, &RewardSection::workers, between(1, 1024), "processes", "Grading in parallel.");
     table.add("reward.worker_memory_megabytes", reward, &RewardSection::workerMemoryMegabytes, atLeast(16), "MB",
         "Memory limit of one grading process.");

@@ -1,107 +1,45 @@
 #include "backend/reward/math_grader.h"
 
 #include "backend/core/text.h"
+#include "backend/reward/math/equality.h"
+#include "backend/reward/math/reader.h"
 #include "backend/reward/math_normal_form.h"
 
-#include <numeric>
+#include <algorithm>
 
 namespace midpoint::reward {
 
 namespace {
 
-struct Rational {
-    __int128 above = 0;
-    __int128 below = 1;
+// An answer that was read, or why it could not be.
+struct Reading {
+    std::optional<math::Expression> expression;
+    std::string problem;
 };
 
-constexpr __int128 kLimit = static_cast<__int128>(1) << 62;
-
-// "-12", "1,234", "3.50", ".5" as above / 10^k.
-std::optional<Rational> readDecimal(std::string_view text)
+Reading read(std::string_view text, const math::TokenOptions& options = {})
 {
-    Rational value;
-    bool isNegative = false;
-    bool hasPoint = false;
-    std::size_t digits = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (i == 0 && (c == '-' || c == '+')) {
-            isNegative = c == '-';
-        } else if (c == ',' && digits > 0 && !hasPoint && i + 3 < text.size()) {
-            continue;
-        } else if (c == '.' && !hasPoint) {
-            hasPoint = true;
-        } else if (c >= '0' && c <= '9') {
-            value.above = value.above * 10 + (c - '0');
-            value.below *= hasPoint ? 10 : 1;
-            if (value.above > kLimit || value.below > kLimit)
-                return std::nullopt;
-            ++digits;
-        } else {
-            return std::nullopt;
-        }
+    try {
+        return { math::readAnswer(text, options), {} };
+    } catch (const math::Unreadable& unreadable) {
+        return { std::nullopt, unreadable.what() };
     }
-    if (digits == 0)
-        return std::nullopt;
-    if (isNegative)
-        value.above = -value.above;
-    return value;
 }
 
-// A decimal, a/b or \frac{a}{b} of a normal form.
-std::optional<Rational> readRational(std::string_view form)
+// "1,234": a comma with three digits behind it can separate thousands or parts of a list.
+bool hasAmbiguousComma(std::string_view text)
 {
-    bool isNegative = false;
-    std::string_view above;
-    std::string_view below;
-    std::string_view rest = form;
-    if (rest.starts_with("-\\frac")) {
-        isNegative = true;
-        rest.remove_prefix(1);
-    }
-    if (rest.starts_with("\\frac{") && rest.ends_with('}')) {
-        const std::size_t middle = rest.find("}{");
-        if (middle == std::string_view::npos)
-            return std::nullopt;
-        above = rest.substr(6, middle - 6);
-        below = rest.substr(middle + 2, rest.size() - middle - 3);
-    } else if (const std::size_t slash = rest.find('/'); slash != std::string_view::npos) {
-        above = rest.substr(0, slash);
-        below = rest.substr(slash + 1);
-    } else {
-        return readDecimal(rest);
-    }
-    const auto a = readDecimal(above);
-    const auto b = readDecimal(below);
-    if (!a || !b || b->above == 0)
-        return std::nullopt;
-    const Rational value { a->above * b->below, a->below * b->above };
-    return Rational { isNegative ? -value.above : value.above, value.below };
-}
-
-bool isEqual(const Rational& a, const Rational& b)
-{
-    // Each side is below 2^124; compare quotient and remainder chains instead of multiplying.
-    const auto reduce = [](Rational r) {
-        __int128 x = r.above < 0 ? -r.above : r.above;
-        __int128 y = r.below < 0 ? -r.below : r.below;
-        while (y != 0) {
-            const __int128 next = x % y;
-            x = y;
-            y = next;
-        }
-        const __int128 sign = r.below < 0 ? -1 : 1;
-        return Rational { sign * r.above / x, sign * r.below / x };
-    };
-    const Rational p = reduce(a);
-    const Rational q = reduce(b);
-    return p.above == q.above && p.below == q.below;
+    const auto isDigit = [&](std::size_t i) { return i < text.size() && text[i] >= '0' && text[i] <= '9'; };
+    for (std::size_t i = text.find(','); i != std::string_view::npos; i = text.find(',', i + 1))
+        if (i > 0 && isDigit(i - 1) && isDigit(i + 1) && isDigit(i + 2) && isDigit(i + 3))
+            return true;
+    return false;
 }
 
 class MathGrader final : public Grader {
 public:
-    explicit MathGrader(ExtractionOptions extraction)
-        : m_extraction(extraction)
+    explicit MathGrader(MathGraderOptions options)
+        : m_options(std::move(options))
     {
     }
 
@@ -116,34 +54,119 @@ public:
 
     std::string referenceProblem(std::string_view reference) override
     {
-        return mathNormalForm(reference).empty() ? "the reference is empty" : "";
+        const Reading reading = read(reference);
+        return reading.expression ? "" : concat("cannot be read: ", reading.problem);
     }
 
 private:
+    // What a step found in the response and how it reads.
+    struct Candidate {
+        Extraction extraction;
+        Reading reading;
+    };
+
     Grade gradeOne(const GradeRequest& request) const
     {
-        const std::string reference = mathNormalForm(request.reference);
-        if (reference.empty())
-            return { Verdict::UnparseableReference, {}, {}, "the reference is empty", false };
-        const auto found = extractAnswer(request.response, request.isTruncated ? m_extraction.forTruncated() : m_extraction);
-        if (!found)
-            return { request.isTruncated ? Verdict::Truncated : Verdict::Unparseable, {}, {}, "no answer found", false };
-        const std::string form = mathNormalForm(found->text);
-        if (form.empty())
-            return { Verdict::Unparseable, std::string(found->text), {}, concat(nameOf(found->step), "; empty"), false };
-        const auto a = readRational(form);
-        const auto b = readRational(reference);
-        const bool isCorrect = form == reference || (a && b && isEqual(*a, *b));
-        const char* rule = form == reference ? "same normal form" : a && b ? "exact number" : "different normal form";
-        return { isCorrect ? Verdict::Correct : Verdict::Wrong, std::string(found->text), form,
-            concat(nameOf(found->step), "; ", rule), isStated(found->step) };
+        const Reading reference = read(request.reference);
+        const auto candidate = findAnswer(request, reference.expression && reference.expression->kind == math::Kind::Text);
+        const std::string where = candidate ? std::string(nameOf(candidate->extraction.step)) + "; " : std::string();
+        Grade grade;
+        if (candidate) {
+            grade.extracted = candidate->extraction.text;
+            grade.isWellFormed = isStated(candidate->extraction.step);
+        }
+        if (!candidate) {
+            grade.verdict = request.isTruncated ? Verdict::Truncated : Verdict::Unparseable;
+            grade.rule = request.isTruncated ? "cut at its limit without an answer" : "no answer found";
+        } else if (!reference.expression || !candidate->reading.expression) {
+            compareTexts(request, where, reference, candidate->reading, grade);
+        } else {
+            compare(request, where, *reference.expression, *candidate->reading.expression, grade);
+        }
+        if (!reference.expression && grade.verdict != Verdict::Correct) {
+            grade.verdict = Verdict::UnparseableReference;
+            grade.rule = concat("the reference cannot be read: ", reference.problem);
+        }
+        return grade;
     }
 
-    ExtractionOptions m_extraction;
+    // The first step whose text can be read. A box or "####" is taken as it is: it states the answer.
+    std::optional<Candidate> findAnswer(const GradeRequest& request, bool expectsWords) const
+    {
+        ExtractionOptions steps = request.isTruncated ? m_options.extraction.forTruncated() : m_options.extraction;
+        std::optional<Candidate> first;
+        while (const auto found = extractAnswer(request.response, steps)) {
+            Candidate candidate { *found, read(found->text) };
+            const bool isProse = candidate.reading.expression && candidate.reading.expression->kind == math::Kind::Text && !expectsWords;
+            if (isStated(found->step) || (candidate.reading.expression && !isProse))
+                return candidate;
+            if (!first)
+                first = std::move(candidate);
+            switchOff(steps, found->step);
+        }
+        return first;
+    }
+
+    static void switchOff(ExtractionOptions& steps, ExtractionStep step)
+    {
+        steps.boxed = false;
+        steps.hashes = false;
+        steps.answerPhrase = steps.answerPhrase && step < ExtractionStep::AnswerPhrase;
+        steps.dollars = steps.dollars && step < ExtractionStep::Dollars;
+        steps.lastNumber = steps.lastNumber && step < ExtractionStep::LastNumber;
+    }
+
+    // One side cannot be read: only the same text, in the MATH normal form, counts.
+    static void compareTexts(const GradeRequest& request, const std::string& where, const Reading& reference, const Reading& response,
+        Grade& grade)
+    {
+        const std::string form = mathNormalForm(grade.extracted);
+        const bool isSame = !form.empty() && form == mathNormalForm(request.reference);
+        grade.normalForm = response.expression ? math::toText(*response.expression) : form;
+        grade.verdict = isSame ? Verdict::Correct : response.expression && reference.expression ? Verdict::Wrong : Verdict::Unparseable;
+        grade.rule = where + (isSame ? "same MATH normal form" : "the answer cannot be read: " + response.problem);
+    }
+
+    void compare(const GradeRequest& request, const std::string& where, const math::Expression& reference,
+        const math::Expression& response, Grade& grade) const
+    {
+        grade.normalForm = math::toText(response);
+        try {
+            math::Comparison comparison = math::compareAnswers(reference, response, m_options.bounds);
+            if (!comparison.isEqual && (hasAmbiguousComma(request.reference) || hasAmbiguousComma(grade.extracted)))
+                comparison = compareAsLists(request.reference, grade.extracted, comparison);
+            grade.verdict = comparison.isEqual ? Verdict::Correct : Verdict::Wrong;
+            grade.rule = where + comparison.rule;
+        } catch (const math::BeyondBounds& beyond) {
+            if (m_options.beyondBounds) {
+                const Grade answer = m_options.beyondBounds(request);
+                grade.verdict = answer.verdict;
+                grade.rule = where + "in a worker process: " + answer.rule;
+            } else {
+                grade.verdict = Verdict::Unparseable;
+                grade.rule = where + "refused: " + beyond.what();
+            }
+        }
+    }
+
+    math::Comparison compareAsLists(std::string_view reference, std::string_view extracted, const math::Comparison& before) const
+    {
+        const Reading listOfReference = read(reference, { .commasGroupDigits = false });
+        const Reading listOfResponse = read(extracted, { .commasGroupDigits = false });
+        if (!listOfReference.expression || !listOfResponse.expression)
+            return before;
+        // "(1,234)" stays a pair: only lists without brackets are ambiguous.
+        if (listOfReference.expression->kind != math::Kind::List || listOfResponse.expression->kind != math::Kind::List)
+            return before;
+        const math::Comparison asLists = math::compareAnswers(*listOfReference.expression, *listOfResponse.expression, m_options.bounds);
+        return asLists.isEqual ? math::Comparison { true, "commas read as a list; " + asLists.rule } : before;
+    }
+
+    MathGraderOptions m_options;
 };
 
 } // namespace
 
-std::unique_ptr<Grader> makeMathGrader(ExtractionOptions extraction) { return std::make_unique<MathGrader>(extraction); }
+std::unique_ptr<Grader> makeMathGrader(MathGraderOptions options) { return std::make_unique<MathGrader>(std::move(options)); }
 
 } // namespace midpoint::reward

@@ -1,0 +1,434 @@
+#include "backend/reward/math/equality.h"
+
+#include "backend/core/text.h"
+#include "backend/reward/math/exact_value.h"
+#include "backend/reward/math/real_set.h"
+#include "backend/reward/math/rounding.h"
+#include "backend/reward/math/scalar_equality.h"
+
+#include <algorithm>
+#include <set>
+
+namespace midpoint::reward::math {
+
+namespace {
+
+bool hasKind(const Expression& e, Kind kind)
+{
+    return e.kind == kind || std::any_of(e.parts.begin(), e.parts.end(), [&](const Expression& part) { return hasKind(part, kind); });
+}
+
+Expression withoutPercent(const Expression& e)
+{
+    if (e.kind == Kind::Percent)
+        return withoutPercent(e.parts[0]);
+    Expression out = e;
+    for (Expression& part : out.parts)
+        part = withoutPercent(part);
+    return out;
+}
+
+// One of the two values of an expression with plus-minus signs: all of them switch together.
+Expression alternative(const Expression& e, bool isUpper)
+{
+    Expression out = e;
+    for (Expression& part : out.parts)
+        part = alternative(part, isUpper);
+    if (out.kind != Kind::PlusMinus)
+        return out;
+    const bool isPlus = isUpper == (out.text == "+-");
+    Expression last = std::move(out.parts.back());
+    if (!isPlus)
+        last = unary(Kind::Negate, std::move(last));
+    return out.parts.size() == 1 ? std::move(last) : binary(Kind::Sum, std::move(out.parts.front()), std::move(last));
+}
+
+// A left side that only names what follows: x, a_1, f(x), AB, "area".
+bool isName(const Expression& e)
+{
+    switch (e.kind) {
+    case Kind::Symbol:
+    case Kind::Text:
+        return true;
+    case Kind::Constant:
+        return e.text != "pi";
+    case Kind::Product: // f(x), P(2), AB
+        return e.parts.front().kind == Kind::Symbol
+            && std::all_of(e.parts.begin() + 1, e.parts.end(), [](const Expression& part) {
+                   return isName(part) || part.kind == Kind::Number || part.kind == Kind::Bracket;
+               });
+    case Kind::Bracket: // (x, y) = (1, 2)
+        return std::all_of(e.parts.begin(), e.parts.end(), isName);
+    case Kind::Function:
+        return hasSymbols(e) && (e.text == "max" || e.text == "min" || e.text == "abs" || e.text == "det");
+    default:
+        return false;
+    }
+}
+
+// The value of "x = 5", "S = 1/2 = 0.5" or "1 + 2 = 3".
+const Expression* namedValue(const Expression& e)
+{
+    if (e.kind != Kind::Relation || e.text.find_first_not_of("=~") != std::string::npos)
+        return nullptr;
+    const Expression& first = e.parts.front();
+    const Expression& last = e.parts.back();
+    if (isName(first) && !(isName(last) && e.parts.size() == 2 && last.kind == Kind::Number))
+        return &last;
+    if (isName(last))
+        return &first;
+    return !hasSymbols(first) && !hasSymbols(last) ? &last : nullptr;
+}
+
+Expression substituted(const Expression& e, const std::set<std::string>& names)
+{
+    Expression out = e;
+    for (Expression& part : out.parts)
+        part = substituted(part, names);
+    if (out.kind != Kind::Symbol)
+        return out;
+    const auto position = std::distance(names.begin(), names.find(out.text));
+    return number(Rational(37 + 10 * position) / Rational(7));
+}
+
+void collectNames(const Expression& e, std::set<std::string>& names)
+{
+    if (e.kind == Kind::Symbol)
+        names.insert(e.text);
+    for (const Expression& part : e.parts)
+        collectNames(part, names);
+}
+
+class AnswerComparison {
+public:
+    explicit AnswerComparison(const Bounds& bounds)
+        : m_bounds(bounds)
+    {
+    }
+
+    Comparison compare(const Expression& r, const Expression& s) const
+    {
+        if (++m_comparisons > m_bounds.maxComparisons)
+            throw BeyondBounds("more than " + std::to_string(m_bounds.maxComparisons) + " comparisons of parts");
+        if (toText(r) == toText(s))
+            return { true, "same form" };
+        if (isScalar(r) && isScalar(s))
+            return scalars(r, s);
+        if (const auto result = relations(r, s))
+            return *result;
+        if (isCollection(r) || isCollection(s))
+            return collections(r, s);
+        if (r.kind == Kind::Ratio || s.kind == Kind::Ratio)
+            return ratios(r, s);
+        if (r.kind == Kind::Matrix || s.kind == Kind::Matrix)
+            return matrices(r, s);
+        if (const auto result = realSets(r, s))
+            return *result;
+        return { false, r.kind == Kind::Text || s.kind == Kind::Text ? "different words" : "different kinds of answer" };
+    }
+
+private:
+    Comparison scalars(const Expression& r, const Expression& s) const
+    {
+        if (r.kind == Kind::Based || s.kind == Kind::Based)
+            return based(r, s);
+        if (hasKind(r, Kind::PlusMinus) || hasKind(s, Kind::PlusMinus))
+            return unordered(alternatives(r), alternatives(s), "plus-minus");
+        if (hasKind(r, Kind::Infinity) || hasKind(s, Kind::Infinity))
+            return { false, "infinity" };
+        const bool isPercentR = hasKind(r, Kind::Percent);
+        const bool isPercentS = hasKind(s, Kind::Percent);
+        if (isPercentR != isPercentS) {
+            const Comparison dropped = plainScalars(withoutPercent(r), withoutPercent(s));
+            if (dropped.isEqual)
+                return { true, "percent sign left out; " + dropped.rule };
+        }
+        return plainScalars(r, s);
+    }
+
+    Comparison plainScalars(const Expression& r, const Expression& s) const
+    {
+        // Many parts share the time of one answer.
+        constexpr long kCarefulComparisons = 30;
+        Bounds bounds = m_bounds;
+        if (m_comparisons > kCarefulComparisons) {
+            bounds.maxFieldNodes = 0;
+            bounds.maxPrecisionBits = 2'000;
+            bounds.maxPolynomialTerms = 100;
+        }
+        const Decision decision = compareScalars(r, s, bounds);
+        if (decision.isEqual)
+            return { true, decision.rule };
+        if (const char* rule = roundingRule(r, s, m_bounds))
+            return { true, rule };
+        const bool areLetters = r.kind == Kind::Symbol && s.kind == Kind::Symbol && r.text.size() == 1;
+        const bool areLettersOrE = areLetters || (r.kind <= Kind::Symbol && s.kind <= Kind::Symbol && r.text.size() == 1);
+        if (areLettersOrE && toLower(r.text) == toLower(s.text))
+            return { true, "letter" };
+        return { false, decision.rule };
+    }
+
+    // 55_8 = 45_{10}; a plain number must have the same digits: the base may be left out, not changed.
+    Comparison based(const Expression& r, const Expression& s) const
+    {
+        if (r.kind == Kind::Based && s.kind == Kind::Based) {
+            const auto x = basedValue(r);
+            const auto y = basedValue(s);
+            return { x && y && *x == *y, "number with a base" };
+        }
+        const Expression& with = r.kind == Kind::Based ? r : s;
+        const Expression& without = r.kind == Kind::Based ? s : r;
+        const bool isSame = without.kind == Kind::Number && without.decimals < 0 && toText(without) == with.text;
+        return { isSame, "base left out" };
+    }
+
+    static std::vector<Expression> alternatives(const Expression& e)
+    {
+        if (!hasKind(e, Kind::PlusMinus))
+            return { e };
+        return { alternative(e, true), alternative(e, false) };
+    }
+
+    // Every part of one side is found on the other.
+    Comparison unordered(const std::vector<Expression>& a, const std::vector<Expression>& b, const std::string& rule) const
+    {
+        if (static_cast<long>(std::max(a.size(), b.size())) > m_bounds.maxParts)
+            throw BeyondBounds("a set of more than " + std::to_string(m_bounds.maxParts) + " parts");
+        std::vector<bool> isFound(b.size(), false);
+        for (const Expression& x : a) {
+            bool isMatched = false;
+            for (std::size_t j = 0; j < b.size(); ++j) {
+                if ((isFound[j] && isMatched) || !compare(x, b[j]).isEqual)
+                    continue;
+                isFound[j] = true;
+                isMatched = true;
+            }
+            if (!isMatched)
+                return { false, rule };
+        }
+        return { std::all_of(isFound.begin(), isFound.end(), [](bool found) { return found; }), rule };
+    }
+
+    Comparison ordered(const std::vector<Expression>& a, const std::vector<Expression>& b, const std::string& rule) const
+    {
+        if (a.size() != b.size())
+            return { false, rule + "; different lengths" };
+        for (std::size_t i = 0; i < a.size(); ++i) {
+            const Expression* x = namedValue(a[i]);
+            const Expression* y = namedValue(b[i]);
+            // "x = 1, y = 2" against "(1, 2)": names only count if both sides give them.
+            const bool isBothNamed = x != nullptr && y != nullptr;
+            const Comparison part = compare(x != nullptr && !isBothNamed ? *x : a[i], y != nullptr && !isBothNamed ? *y : b[i]);
+            if (!part.isEqual)
+                return { false, rule + "; part " + std::to_string(i + 1) + ": " + part.rule };
+        }
+        return { true, rule };
+    }
+
+    static bool isCollection(const Expression& e)
+    {
+        return e.kind == Kind::List || e.kind == Kind::Choice || e.kind == Kind::Set || e.kind == Kind::Bracket;
+    }
+
+    // The parts of a list, a set, a choice, or alternatives; anything else is a list of one.
+    static std::vector<Expression> partsOf(const Expression& e)
+    {
+        if (e.kind != Kind::List && e.kind != Kind::Choice && e.kind != Kind::Set)
+            return alternatives(e);
+        std::vector<Expression> out;
+        for (const Expression& part : e.parts) {
+            const Expression* value = namedValue(part);
+            for (Expression& one : alternatives(value != nullptr && e.kind != Kind::List ? *value : part))
+                out.push_back(std::move(one));
+        }
+        return out;
+    }
+
+    Comparison collections(const Expression& r, const Expression& s) const
+    {
+        const bool isTupleR = r.kind == Kind::Bracket;
+        const bool isTupleS = s.kind == Kind::Bracket;
+        if (isTupleR && isTupleS) {
+            if (r.text != s.text)
+                return { false, "different brackets" };
+            return ordered(r.parts, s.parts, r.parts.size() == 2 ? "pair or interval by parts" : "tuple by parts");
+        }
+        if (isTupleR != isTupleS) {
+            const Expression& other = isTupleR ? s : r;
+            if (other.kind == Kind::List)
+                return ordered(r.parts, s.parts, "brackets left out");
+            if (other.kind == Kind::Matrix)
+                return matrices(r, s);
+            if (const auto sets = realSets(r, s))
+                return *sets;
+            return { false, "different kinds of answer" };
+        }
+        if (const auto sets = realSets(r, s))
+            return *sets;
+        const bool isUnit = !isCollection(r) || !isCollection(s);
+        return unordered(partsOf(r), partsOf(s), isUnit ? "set of one" : "set or list by parts");
+    }
+
+    // Equations, inequalities and memberships; nothing if neither side is one.
+    std::optional<Comparison> relations(const Expression& r, const Expression& s) const
+    {
+        const bool isRelationR = r.kind == Kind::Relation;
+        const bool isRelationS = s.kind == Kind::Relation;
+        if (!isRelationR && !isRelationS)
+            return std::nullopt;
+        if (isRelationR && isRelationS)
+            return bothRelations(r, s);
+        const Expression& relation = isRelationR ? r : s;
+        const Expression* value = namedValue(relation);
+        if (value == nullptr && relation.text == "e")
+            value = &relation.parts[1];
+        if (value != nullptr) {
+            Comparison inner = isRelationR ? compare(*value, s) : compare(r, *value);
+            return Comparison { inner.isEqual, "side of an equation; " + inner.rule };
+        }
+        if (const auto sets = realSets(r, s))
+            return *sets;
+        return std::nullopt;
+    }
+
+    Comparison bothRelations(const Expression& r, const Expression& s) const
+    {
+        if (const auto sets = realSets(r, s))
+            return *sets;
+        if (r.parts.size() == 2 && s.parts.size() == 2)
+            if (const auto result = proportional(r, s))
+                return *result;
+        const Expression* x = namedValue(r);
+        const Expression* y = namedValue(s);
+        if (x != nullptr && y != nullptr && toText(r.parts.front()) == toText(s.parts.front())) {
+            const Comparison inner = compare(*x, *y);
+            return { inner.isEqual, "side of an equation; " + inner.rule };
+        }
+        if (r.text == s.text)
+            return ordered(r.parts, s.parts, "relation by parts");
+        return { false, "different relations" };
+    }
+
+    // a = b and c = d say the same if a - b and c - d are proportional; inequalities need a positive factor.
+    std::optional<Comparison> proportional(const Expression& r, const Expression& s) const
+    {
+        const auto canonical = [](const Expression& e) { // left - right, and an operator out of "=", "!", "<", "l"
+            const bool isTurned = e.text == ">" || e.text == "g";
+            const Expression& a = isTurned ? e.parts[1] : e.parts[0];
+            const Expression& b = isTurned ? e.parts[0] : e.parts[1];
+            const char op = e.text == ">" ? '<' : e.text == "g" ? 'l' : e.text == "~" ? '=' : e.text[0];
+            return std::pair(op, binary(Kind::Sum, a, unary(Kind::Negate, b)));
+        };
+        for (const Expression* e : { &r, &s })
+            if (!isScalar(e->parts[0]) || !isScalar(e->parts[1]) || hasKind(*e, Kind::Infinity))
+                return std::nullopt;
+        const auto [opR, differenceR] = canonical(r);
+        const auto [opS, differenceS] = canonical(s);
+        if (opR != opS || opR == 'e' || opR == 'n')
+            return Comparison { false, "different relations" };
+        std::set<std::string> names;
+        collectNames(differenceR, names);
+        collectNames(differenceS, names);
+        const Expression atR = substituted(differenceR, names);
+        const Expression atS = substituted(differenceS, names);
+        const auto signR = orderOf(atR, number(0), m_bounds);
+        const auto signS = orderOf(atS, number(0), m_bounds);
+        if (!signR || !signS || *signR == 0 || *signS == 0)
+            return std::nullopt;
+        const bool isDirected = opR == '<' || opR == 'l';
+        if (isDirected && *signR != *signS)
+            return Comparison { false, "different relations" };
+        const Decision decision = compareScalars(binary(Kind::Product, differenceR, atS), binary(Kind::Product, differenceS, atR), m_bounds);
+        return Comparison { decision.isEqual, std::string("proportional equations; ") + decision.rule };
+    }
+
+    Comparison ratios(const Expression& r, const Expression& s) const
+    {
+        if (r.kind == Kind::Ratio && s.kind == Kind::Ratio) {
+            if (r.parts.size() != s.parts.size())
+                return { false, "ratio; different lengths" };
+            for (std::size_t i = 1; i < r.parts.size(); ++i) {
+                const Decision decision = compareScalars(binary(Kind::Product, r.parts[0], s.parts[i]),
+                    binary(Kind::Product, s.parts[0], r.parts[i]), m_bounds);
+                if (!decision.isEqual)
+                    return { false, std::string("ratio; ") + decision.rule };
+            }
+            return { true, "ratio up to a factor" };
+        }
+        const Expression& ratio = r.kind == Kind::Ratio ? r : s;
+        const Expression& other = r.kind == Kind::Ratio ? s : r;
+        if (ratio.parts.size() != 2 || !isScalar(other))
+            return { false, "different kinds of answer" };
+        const Expression quotient = binary(Kind::Quotient, ratio.parts[0], ratio.parts[1]);
+        const Comparison inner = r.kind == Kind::Ratio ? compare(quotient, other) : compare(other, quotient);
+        return { inner.isEqual, "ratio as a quotient; " + inner.rule };
+    }
+
+    Comparison matrices(const Expression& r, const Expression& s) const
+    {
+        if (r.kind == Kind::Matrix && s.kind == Kind::Matrix) {
+            if (r.parts.size() != s.parts.size())
+                return { false, "matrix; different sizes" };
+            for (std::size_t i = 0; i < r.parts.size(); ++i)
+                if (Comparison row = ordered(r.parts[i].parts, s.parts[i].parts, "matrix, row " + std::to_string(i + 1)); !row.isEqual)
+                    return row;
+            return { true, "matrix by parts" };
+        }
+        const Expression& matrix = r.kind == Kind::Matrix ? r : s;
+        const Expression& other = r.kind == Kind::Matrix ? s : r;
+        if (other.kind != Kind::Bracket)
+            return { false, "different kinds of answer" };
+        std::vector<Expression> entries; // of a row or a column
+        for (const Expression& row : matrix.parts)
+            entries.insert(entries.end(), row.parts.begin(), row.parts.end());
+        if (matrix.parts.size() != 1 && entries.size() != matrix.parts.size())
+            return { false, "different kinds of answer" };
+        return r.kind == Kind::Matrix ? ordered(entries, other.parts, "vector by parts") : ordered(other.parts, entries, "vector by parts");
+    }
+
+    // Intervals, inequalities and sets in their common form. A pair of brackets alone is no reason to think of intervals.
+    std::optional<Comparison> realSets(const Expression& r, const Expression& s) const
+    {
+        const auto isSetLike = [](const Expression& e) {
+            return e.kind == Kind::Union || e.kind == Kind::Intersection || e.kind == Kind::Difference || e.kind == Kind::Builder
+                || e.kind == Kind::NamedSet || (e.kind == Kind::Relation && e.text.find_first_of("<>lg!en") != std::string::npos)
+                || ((e.kind == Kind::Choice || e.kind == Kind::List) && hasKind(e, Kind::Relation)
+                    && std::any_of(e.parts.begin(), e.parts.end(),
+                        [](const Expression& part) { return part.text.find_first_of("<>lg!") != std::string::npos; }));
+        };
+        if (!isSetLike(r) && !isSetLike(s))
+            return std::nullopt;
+        const auto a = realSetOf(r, m_bounds);
+        const auto b = realSetOf(s, m_bounds);
+        if (!a || !b)
+            return std::nullopt;
+        return Comparison { isSameSet(*a, *b, m_bounds), "sets of real numbers" };
+    }
+
+    const Bounds& m_bounds;
+    mutable long m_comparisons = 0;
+};
+
+} // namespace
+
+Comparison compareAnswers(const Expression& reference, const Expression& response, const Bounds& bounds)
+{
+    Expression r = reference;
+    Expression s = response;
+    const bool isAngleR = hasKind(r, Kind::Degree);
+    const bool isAngleS = hasKind(s, Kind::Degree);
+    resolveDegrees(r);
+    resolveDegrees(s);
+    const AnswerComparison comparison(bounds);
+    Comparison result = comparison.compare(r, s);
+    if (!result.isEqual && isAngleR != isAngleS && isScalar(r) && isScalar(s)) {
+        // 90 degrees are pi/2.
+        Expression& degrees = isAngleR ? r : s;
+        degrees = binary(Kind::Quotient, binary(Kind::Product, std::move(degrees), Expression(Kind::Constant, "pi")), number(180));
+        if (comparison.compare(r, s).isEqual)
+            return { true, "degrees and radians" };
+    }
+    return result;
+}
+
+} // namespace midpoint::reward::math

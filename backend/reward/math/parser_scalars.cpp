@@ -1,0 +1,410 @@
+#include "backend/reward/math/parser.h"
+
+#include "backend/core/text.h"
+#include "backend/reward/math/parser_depth.h"
+#include "backend/reward/math/words.h"
+
+#include <algorithm>
+#include <array>
+
+namespace midpoint::reward::math {
+
+namespace {
+
+template <std::size_t N>
+bool contains(const std::array<std::string_view, N>& list, std::string_view name)
+{
+    return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+bool isPlainInteger(const Expression& e) { return e.kind == Kind::Number && e.decimals < 0 && e.value.isInteger(); }
+
+// f' and 5': a derivative and minutes or feet. On anything else the sign has no meaning.
+void addPrime(Expression& e)
+{
+    if (e.kind == Kind::Symbol)
+        e.text += "'";
+    else if (e.kind != Kind::Number)
+        throw Unreadable("a prime on something that is no symbol");
+}
+
+bool isConjunction(const Token& token)
+{
+    if (token.type != TokenType::Word && token.type != TokenType::Text)
+        return false;
+    const std::string word = toLower(trim(token.text));
+    return word == "or" || word == "and";
+}
+
+} // namespace
+
+Expression Parser::parseSum()
+{
+    const DepthGuard guard(*this);
+    Expression sum = parseUnary();
+    bool isSum = false; // a bracketed sum is one term
+    while (true) {
+        if (isSign('+') || isSign('-')) {
+            const bool isMinus = take().text == "-";
+            Expression term = parseProduct();
+            if (isMinus)
+                term = unary(Kind::Negate, std::move(term));
+            if (!isSum)
+                sum = Expression(Kind::Sum, std::vector<Expression> { std::move(sum) });
+            isSum = true;
+            sum.parts.push_back(std::move(term));
+        } else if (isCommand("pm") || isCommand("mp")) {
+            const std::string order = take().text == "pm" ? "+-" : "-+";
+            sum = binary(Kind::PlusMinus, std::move(sum), parseProduct());
+            sum.text = order;
+            isSum = false;
+        } else {
+            return sum;
+        }
+    }
+}
+
+Expression Parser::parseUnary()
+{
+    const DepthGuard guard(*this);
+    if (takeSign('-'))
+        return unary(Kind::Negate, parseProduct());
+    if (takeSign('+'))
+        return parseProduct();
+    if (isCommand("pm") || isCommand("mp")) {
+        const std::string order = take().text == "pm" ? "+-" : "-+";
+        Expression out = unary(Kind::PlusMinus, parseProduct());
+        out.text = order;
+        return out;
+    }
+    return parseProduct();
+}
+
+// 7 3/4 and 7\frac{3}{4}: a whole number, then a fraction of whole numbers below 1 with nothing but a blank between.
+bool Parser::isMixedNumber(const Expression& whole, std::size_t fractionStart, const Expression& fraction) const
+{
+    if (!isPlainInteger(whole) || fraction.kind != Kind::Quotient || fractionStart == 0)
+        return false;
+    if (m_tokens[fractionStart - 1].type != TokenType::Number)
+        return false;
+    return isPlainInteger(fraction.parts[0]) && isPlainInteger(fraction.parts[1]) && fraction.parts[0].value.sign() > 0
+        && fraction.parts[0].value < fraction.parts[1].value;
+}
+
+Expression Parser::parseProduct()
+{
+    const DepthGuard guard(*this);
+    // A sign may follow an operator: 3 * -2.
+    Expression product = isSign('-') || isSign('+') ? parseUnary() : parseFactor();
+    bool isProduct = false;
+    const auto multiply = [&](Expression factor) {
+        if (!isProduct)
+            product = Expression(Kind::Product, std::vector<Expression> { std::move(product) });
+        isProduct = true;
+        product.parts.push_back(std::move(factor));
+    };
+    while (true) {
+        if (isSign('*') || isCommand("times") || isCommand("cdot") || isCommand("ast")) {
+            take();
+            multiply(isSign('-') || isSign('+') ? parseUnary() : parseFactor());
+        } else if (isSign('/') || isCommand("div")) {
+            take();
+            Expression below = isSign('-') || isSign('+') ? parseUnary() : parseFactor();
+            product = binary(Kind::Quotient, std::move(product), std::move(below));
+            isProduct = false;
+        } else if ((peek().type == TokenType::Word || peek().type == TokenType::Text) && toLower(trim(peek().text)) == "of") {
+            take(); // "77 % of 250"
+            multiply(parseFactor());
+        } else if (skipUnits()) {
+            continue;
+        } else if (startsFactor()) {
+            const std::size_t start = m_at;
+            const bool isPlainFraction = peek().type == TokenType::Number && isSign('/', 1)
+                && peek(2).type == TokenType::Number && isPlainInteger(product);
+            Expression factor = parseFactor();
+            if (isPlainFraction) {
+                take();
+                factor = binary(Kind::Quotient, std::move(factor), parseFactor());
+            } else if (m_tokens[start].type == TokenType::Number && m_tokens[start - 1].type == TokenType::Number) {
+                throw Unreadable("two numbers side by side");
+            }
+            // 33 1/3 %: the sign belongs to the mixed number.
+            const bool isMarked = factor.kind == Kind::Percent || factor.kind == Kind::Degree;
+            if (isMixedNumber(product, start, isMarked ? factor.parts[0] : factor)) {
+                Expression mixed = binary(Kind::Sum, std::move(product), isMarked ? std::move(factor.parts[0]) : std::move(factor));
+                product = isMarked ? unary(factor.kind, std::move(mixed)) : std::move(mixed);
+                isProduct = false;
+            } else {
+                multiply(std::move(factor));
+            }
+        } else {
+            return product;
+        }
+    }
+}
+
+bool Parser::startsFactor() const
+{
+    const Token& token = peek();
+    switch (token.type) {
+    case TokenType::Number:
+    case TokenType::Letter:
+    case TokenType::SetOpen:
+        return token.type != TokenType::SetOpen;
+    case TokenType::Word:
+        return !isConjunction(token);
+    case TokenType::Command: {
+        static constexpr auto kOperators = std::to_array<std::string_view>({ "times", "cdot", "div", "pm", "mp", "cup", "cap",
+            "setminus", "in", "notin", "le", "leq", "leqslant", "leqq", "ge", "geq", "geqslant", "geqq", "ne", "neq", "lt", "gt",
+            "approx", "equiv", "sim", "cong", "to", "rightarrow", "Rightarrow", "implies", "iff", "Leftrightarrow", "mid", "end",
+            "rfloor", "rceil", "rangle", "over", "choose", "not", "ldots", "dots", "cdots", "land", "lor", "wedge", "vee",
+            "subset", "subseteq", "backslash", "hline", "colon", "pmod", "bmod", "mod" });
+        return !contains(kOperators, token.text);
+    }
+    case TokenType::Sign:
+        return token.text == "(" || token.text == "[" || token.text == "{" || (token.text == "|" && m_openBars == 0);
+    default:
+        return false;
+    }
+}
+
+// Units are dropped after an operand: "cm", "\text{ square units}", "km/h", "cm^2". Words that are no units too, if long.
+bool Parser::skipUnits()
+{
+    const Token& token = peek();
+    if (isConjunction(token))
+        return false;
+    const bool isText = token.type == TokenType::Text;
+    const bool isWord = token.type == TokenType::Word && (isUnit(token.text) || (token.text.size() >= 4 && !isFunctionName(token.text)))
+        && !isFunctionName(token.text);
+    if (!isText && !isWord)
+        return false;
+    const std::string word = toLower(trim(token.text));
+    for (const std::string_view condition : { "if", "for", "where", "when", "with", "such that", "for all", "unless" })
+        if (word == condition)
+            throw Unreadable("a condition");
+    take();
+    if (isSign('/') && (peek(1).type == TokenType::Word || peek(1).type == TokenType::Letter || peek(1).type == TokenType::Text)) {
+        take();
+        take();
+    }
+    if (isSign('^')) { // cm^2, \text{cm}^{3}
+        take();
+        takeSign('-');
+        parseArgument();
+    }
+    return true;
+}
+
+Expression Parser::parseFactor()
+{
+    const DepthGuard guard(*this);
+    Expression factor = parsePrimary();
+    while (true) {
+        if (takeSign('!')) {
+            factor = unary(Kind::Factorial, std::move(factor));
+        } else if (takeSign('%')) {
+            factor = unary(Kind::Percent, std::move(factor));
+        } else if (peek().type == TokenType::Degree) {
+            take();
+            factor = unary(Kind::Degree, std::move(factor));
+            if (peek().type == TokenType::Letter && (peek().text == "C" || peek().text == "F"))
+                take(); // temperatures
+        } else if (takeSign('\'')) {
+            addPrime(factor);
+        } else if (isSign('_')) {
+            factor = parseSubscript(std::move(factor));
+        } else if (isSign('^')) {
+            factor = parsePower(std::move(factor));
+        } else if ((peek().type == TokenType::Word || peek().type == TokenType::Text) && toLower(trim(peek().text)) == "percent") {
+            take();
+            factor = unary(Kind::Percent, std::move(factor));
+        } else {
+            return factor;
+        }
+    }
+}
+
+Expression Parser::parsePower(Expression base)
+{
+    take();
+    if (isSign('{') && isCommand("prime", 1) && isSign('}', 2)) {
+        m_at += 3;
+        addPrime(base);
+        return base;
+    }
+    if (isCommand("prime")) {
+        take();
+        addPrime(base);
+        return base;
+    }
+    Expression exponent;
+    if (takeSign('-'))
+        exponent = unary(Kind::Negate, parseArgument());
+    else
+        exponent = parseArgument();
+    if (isSign('^')) // 2^3^2 in plain text
+        exponent = parsePower(std::move(exponent));
+    return binary(Kind::Power, std::move(base), std::move(exponent));
+}
+
+// The text of {...} or of one token after "_".
+std::string Parser::subscriptText()
+{
+    if (!takeSign('{'))
+        return take().text;
+    std::string out;
+    for (int depth = 1; depth > 0;) {
+        if (peek().type == TokenType::End)
+            throw Unreadable("an open brace that is never closed");
+        depth += isSign('{') ? 1 : isSign('}') ? -1 : 0;
+        const Token token = take();
+        if (depth > 0)
+            out += token.text;
+    }
+    return out;
+}
+
+Expression Parser::parseSubscript(Expression base)
+{
+    take();
+    std::string index(trim(subscriptText()));
+    if (index.empty())
+        throw Unreadable("an empty subscript");
+    if (base.kind == Kind::Number) { // 1204_9, 55_{8}, 11_{\text{two}}, 200203_{-4}
+        const auto named = numberWord(toLower(index));
+        const bool isDigits = index.size() <= 3 && index.find_first_not_of("-0123456789") == std::string::npos;
+        const long value = named ? *named : isDigits ? std::strtol(index.c_str(), nullptr, 10) : 0;
+        if (value < -36 || value > 36 || (value > -2 && value < 2 && value != 1) || base.decimals >= 0)
+            throw Unreadable("a number with a subscript that is no base");
+        base.kind = Kind::Based;
+        base.base = static_cast<std::int32_t>(value);
+        if (base.text.empty())
+            base.text = base.value.text();
+        return base;
+    }
+    if (base.kind != Kind::Symbol && base.kind != Kind::Constant)
+        throw Unreadable("a subscript on something that is no symbol");
+    base.kind = Kind::Symbol; // e_1 and i_1 are no constants
+    base.text += "_" + index;
+    return base;
+}
+
+Expression Parser::parsePrimary()
+{
+    const DepthGuard guard(*this);
+    switch (peek().type) {
+    case TokenType::Number:
+        return parseNumber();
+    case TokenType::Letter:
+        return parseLetter();
+    case TokenType::Word:
+        return parseWord();
+    case TokenType::Text: {
+        const std::string word(trim(take().text));
+        if (const auto value = numberWord(toLower(word)))
+            return number(*value);
+        if (startsFactor() || peek().type == TokenType::Text || isSign('-')) // "\text{Area: } 5": a label
+            return parseUnary();
+        return Expression(Kind::Text, toLower(word));
+    }
+    case TokenType::Command:
+        return parseCommand();
+    case TokenType::SetOpen:
+        return parseSetBraces(true);
+    case TokenType::Sign:
+        break;
+    case TokenType::SetClose:
+    case TokenType::RowBreak:
+    case TokenType::Degree:
+    case TokenType::End:
+        throw Unreadable(peek().type == TokenType::End ? "the end where a number or symbol is expected"
+                                                       : "a sign where a number or symbol is expected");
+    }
+    if (isSign('{'))
+        return braceIsSet() ? parseSetBraces(false) : parseGroup();
+    if (isSign('(') || isSign('['))
+        return parseBracket();
+    if (isSign('|'))
+        return parseAbsolute();
+    throw Unreadable("'" + peek().text + "' where a number or symbol is expected");
+}
+
+Expression Parser::parseNumber()
+{
+    const Token token = take();
+    const std::size_t point = token.text.find('.');
+    std::string digits = token.text;
+    std::size_t decimals = 0;
+    if (point != std::string::npos) {
+        decimals = digits.size() - point - 1;
+        digits.erase(point, 1);
+    }
+    Expression out = number(Rational::fromDigits(digits.empty() ? "0" : digits));
+    if (!token.repeating.empty()) { // 0.a(b) = (ab - a) / (10^|a| (10^|b| - 1))
+        const Rational whole = Rational::fromDigits(digits + token.repeating);
+        const Rational scale = Rational::powerOfTen(decimals) * (Rational::powerOfTen(token.repeating.size()) - Rational(1));
+        out.value = (whole - out.value) / scale;
+        return out;
+    }
+    if (decimals > 0) {
+        out.value = out.value / Rational::powerOfTen(decimals);
+        out.decimals = static_cast<std::int32_t>(decimals);
+        out.text = token.text.front() == '.' ? "0" + token.text : token.text;
+    } else if (digits.size() > 1 && digits.front() == '0') {
+        out.text = digits; // 007_8, 09:38
+    }
+    if (token.exponent != 0) {
+        const Rational power = Rational::powerOfTen(static_cast<ulong>(std::min(std::labs(token.exponent), 5000L)));
+        if (std::labs(token.exponent) > 5000)
+            throw Unreadable("a power of ten beyond 5000");
+        out.value = token.exponent > 0 ? out.value * power : out.value / power;
+        out.decimals = -1;
+        out.text.clear();
+    }
+    return out;
+}
+
+Expression Parser::parseLetter()
+{
+    const std::string name = take().text;
+    if (name == "e" || name == "i")
+        return Expression(Kind::Constant, name);
+    return Expression(Kind::Symbol, name);
+}
+
+// A word of plain text: a function, a known name, a number word, or letters side by side.
+Expression Parser::parseWord()
+{
+    const std::string word = take().text;
+    const std::string lower = toLower(word);
+    if (word == "pi" || word == "Pi" || word == "PI")
+        return Expression(Kind::Constant, "pi");
+    if (lower == "infinity" || lower == "inf" || word == "oo")
+        return Expression(Kind::Infinity);
+    if (word == "sqrt" || word == "cbrt" || isFunctionName(word))
+        return parseFunction(std::string(word));
+    if (const auto value = numberWord(lower))
+        return number(*value);
+    if (isGreekName(word) && word.size() > 2)
+        return Expression(Kind::Symbol, word);
+    if (lower == "yes" || lower == "no" || lower == "odd" || lower == "all" || lower == "dne")
+        return Expression(Kind::Text, lower);
+    if (word.size() > 3)
+        throw Unreadable("the word '" + word + "'");
+    Expression product(Kind::Product);
+    for (const char letter : word) {
+        const std::string name(1, letter);
+        product.parts.push_back(Expression(name == "e" || name == "i" ? Kind::Constant : Kind::Symbol, name));
+    }
+    if (isSign('_') || isSign('^')) { // "xy^2": the exponent belongs to the last letter
+        Expression last = std::move(product.parts.back());
+        product.parts.pop_back();
+        while (isSign('_') || isSign('^'))
+            last = isSign('_') ? parseSubscript(std::move(last)) : parsePower(std::move(last));
+        product.parts.push_back(std::move(last));
+    }
+    return product;
+}
+
+} // namespace midpoint::reward::math

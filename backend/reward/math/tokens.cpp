@@ -1,0 +1,441 @@
+#include "backend/reward/math/tokens.h"
+
+#include "backend/core/text.h"
+#include "backend/reward/math/reader.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace midpoint::reward::math {
+
+namespace {
+
+using Pair = std::pair<std::string_view, std::string_view>;
+
+constexpr auto kUnicode = std::to_array<Pair>({ { "−", "-" }, { "–", "-" }, { "—", "-" }, { "‐", "-" }, { "×", "\\times " },
+    { "·", "\\cdot " }, { "⋅", "\\cdot " }, { "∙", "\\cdot " }, { "•", "\\cdot " }, { "∗", "*" }, { "÷", "/" }, { "∕", "/" },
+    { "⁄", "/" }, { "√", "\\sqrt " }, { "∛", "\\cbrt " }, { "π", "\\pi " }, { "∞", "\\infty " }, { "≤", "\\le " },
+    { "≥", "\\ge " }, { "≠", "\\ne " }, { "≈", "\\approx " }, { "∪", "\\cup " }, { "∩", "\\cap " }, { "∈", "\\in " },
+    { "∉", "\\notin " }, { "°", "^\\circ " }, { "±", "\\pm " }, { "∓", "\\mp " }, { "⁰", "^{0}" }, { "¹", "^{1}" },
+    { "²", "^{2}" }, { "³", "^{3}" }, { "⁴", "^{4}" }, { "⁵", "^{5}" }, { "⁶", "^{6}" }, { "⁷", "^{7}" }, { "⁸", "^{8}" },
+    { "⁹", "^{9}" }, { "ⁿ", "^{n}" }, { "₀", "_{0}" }, { "₁", "_{1}" }, { "₂", "_{2}" }, { "₃", "_{3}" }, { "₄", "_{4}" },
+    { "₅", "_{5}" }, { "₆", "_{6}" }, { "₇", "_{7}" }, { "₈", "_{8}" }, { "₉", "_{9}" }, { "½", "\\frac{1}{2}" },
+    { "¼", "\\frac{1}{4}" }, { "¾", "\\frac{3}{4}" }, { "⅓", "\\frac{1}{3}" }, { "⅔", "\\frac{2}{3}" },
+    { "⅛", "\\frac{1}{8}" }, { "⅜", "\\frac{3}{8}" }, { "⅝", "\\frac{5}{8}" }, { "⅞", "\\frac{7}{8}" },
+    { "⅕", "\\frac{1}{5}" }, { "⅙", "\\frac{1}{6}" }, { "α", "\\alpha " }, { "β", "\\beta " }, { "γ", "\\gamma " },
+    { "δ", "\\delta " }, { "θ", "\\theta " }, { "λ", "\\lambda " }, { "μ", "\\mu " }, { "µ", "\\mu " }, { "σ", "\\sigma " },
+    { "φ", "\\phi " }, { "ω", "\\omega " }, { "ρ", "\\rho " }, { "Δ", "\\Delta " }, { "∅", "\\emptyset " },
+    { "ℝ", "\\mathbb{R}" }, { "ℕ", "\\mathbb{N}" }, { "ℤ", "\\mathbb{Z}" }, { "ℚ", "\\mathbb{Q}" }, { "ℂ", "\\mathbb{C}" },
+    { "∖", "\\setminus " }, { "′", "'" }, { "’", "'" }, { "‘", "'" }, { "…", "\\ldots " }, { "€", "" }, { "£", "" },
+    { "¥", "" }, { "，", "," }, { "；", ";" }, { "：", ":" }, { "（", "(" }, { "）", ")" }, { "。", "." }, { "％", "%" },
+    { "\xC2\xA0", " " }, { "\xE2\x80\x89", " " }, { "\xE2\x80\xAF", " " }, { "\xE2\x80\x8B", "" }, { "⌊", "\\lfloor " },
+    { "⌋", "\\rfloor " }, { "⌈", "\\lceil " }, { "⌉", "\\rceil " }, { "∠", "\\angle " }, { "△", "\\triangle " } });
+
+bool isDigit(char c) { return c >= '0' && c <= '9'; }
+bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool isBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '~'; }
+
+constexpr auto kLayout = std::to_array<std::string_view>({ "left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl",
+    "bigr", "Bigl", "Bigr", "biggl", "biggr", "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "quad",
+    "qquad", "enspace", "thinspace", "medspace", "thickspace", "negthinspace", "hfill", "hspace", "vspace", "strut", "mathstrut",
+    "phantom", "vphantom", "hphantom", "smash", "rm", "bf", "it", "tt", "sf", "cal", "label", "nonumber", "par", "noindent",
+    "centering", "space", "allowbreak", "nobreak", "relax", "ensuremath", "boxed", "fbox", "tag" });
+constexpr auto kTextCommands = std::to_array<std::string_view>({ "text", "textbf", "textit", "textrm", "textsf", "texttt",
+    "textnormal", "textup", "mbox", "hbox", "mathrm", "mathbf", "mathsf", "mathit", "mathtt", "mathnormal", "operatorname",
+    "boldsymbol", "bm", "emph", "underline" });
+
+template <std::size_t N>
+bool contains(const std::array<std::string_view, N>& list, std::string_view name)
+{
+    return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+class Tokeniser {
+public:
+    Tokeniser(std::string_view text, const TokenOptions& options)
+        : m_text(text)
+        , m_options(options)
+    {
+    }
+
+    std::vector<Token> run()
+    {
+        while (m_at < m_text.size())
+            step();
+        m_tokens.push_back({});
+        m_tokens.back().hasSpaceBefore = m_sawSpace;
+        return std::move(m_tokens);
+    }
+
+private:
+    void step()
+    {
+        const char c = m_text[m_at];
+        if (isBlank(c)) {
+            m_sawSpace = true;
+            ++m_at;
+        } else if (isDigit(c) || (c == '.' && m_at + 1 < m_text.size() && isDigit(m_text[m_at + 1]))) {
+            readNumber();
+        } else if (isLetter(c)) {
+            readWord();
+        } else if (c == '\\') {
+            readCommand();
+        } else {
+            readSign();
+        }
+    }
+
+    Token& add(TokenType type, std::string text)
+    {
+        Token token;
+        token.type = type;
+        token.text = std::move(text);
+        token.hasSpaceBefore = std::exchange(m_sawSpace, false);
+        m_tokens.push_back(std::move(token));
+        return m_tokens.back();
+    }
+
+    char at(std::size_t i) const { return i < m_text.size() ? m_text[i] : '\0'; }
+    bool hasAt(std::size_t i, std::string_view text) const { return m_text.substr(std::min(i, m_text.size())).starts_with(text); }
+
+    // The length of a separator of thousands at i that is followed by exactly three digits, or 0.
+    std::size_t separatorAt(std::size_t i) const
+    {
+        std::size_t length = 0;
+        for (const std::string_view separator : { "{,}", ",\\!", "\\!,", "\\,", "\\ ", ",", " " }) {
+            if (!hasAt(i, separator))
+                continue;
+            if (separator == "," && (!m_options.commasGroupDigits || m_depth > 0))
+                continue;
+            length = separator.size();
+            break;
+        }
+        if (length == 0)
+            return 0;
+        const std::size_t next = i + length;
+        const bool isGroup = isDigit(at(next)) && isDigit(at(next + 1)) && isDigit(at(next + 2)) && !isDigit(at(next + 3));
+        return isGroup ? length : 0;
+    }
+
+    void readNumber()
+    {
+        Token& token = add(TokenType::Number, {});
+        readInteger(token);
+        if (at(m_at) == '.' && isDigit(at(m_at + 1))) {
+            token.text += '.';
+            for (++m_at; isDigit(at(m_at)); ++m_at)
+                token.text += m_text[m_at];
+            readPeriod(token);
+        } else if (at(m_at) == '.') {
+            token.text += '.';
+            ++m_at;
+            readPeriod(token);
+            if (token.repeating.empty()) // "12." at the end of a sentence
+                token.text.pop_back();
+        }
+        if (at(m_at) == '.' && isDigit(at(m_at + 1)))
+            throw Unreadable("a number with two decimal points");
+        readExponent(token);
+    }
+
+    void readInteger(Token& token)
+    {
+        while (isDigit(at(m_at)))
+            token.text += m_text[m_at++];
+        if (token.text.empty() || token.text.size() > 3 || token.text[0] == '0')
+            return;
+        while (const std::size_t length = separatorAt(m_at)) {
+            token.hasSeparators = token.hasSeparators || m_text[m_at] == ',';
+            token.text += m_text.substr(m_at + length, 3);
+            m_at += length + 3;
+        }
+    }
+
+    // 0.\overline{3}, 0.1\bar6, 0.(3), 0.333..., each after the decimals.
+    void readPeriod(Token& token)
+    {
+        for (const std::string_view command : { "\\overline", "\\bar", "\\dot" }) {
+            if (!hasAt(m_at, command))
+                continue;
+            std::size_t i = m_at + command.size();
+            while (isBlank(at(i)) || at(i) == '{')
+                ++i;
+            while (isDigit(at(i)))
+                token.repeating += m_text[i++];
+            m_at = at(i) == '}' ? i + 1 : i;
+            return;
+        }
+        if (at(m_at) == '(') {
+            std::size_t i = m_at + 1;
+            while (isDigit(at(i)))
+                ++i;
+            if (i > m_at + 1 && at(i) == ')') {
+                token.repeating = m_text.substr(m_at + 1, i - m_at - 1);
+                m_at = i + 1;
+            }
+            return;
+        }
+        for (const std::string_view dots : { "...", "\\ldots", "\\cdots", "\\dots" }) {
+            if (hasAt(m_at, dots)) {
+                m_at += dots.size();
+                findPeriod(token);
+                return;
+            }
+        }
+    }
+
+    // "0.1666...": the shortest period that ends the digits and stands there at least twice (three times if of length 1).
+    static void findPeriod(Token& token)
+    {
+        const std::size_t point = token.text.find('.');
+        const std::string decimals = token.text.substr(point + 1);
+        for (std::size_t length = 1; length <= decimals.size() / 2; ++length) {
+            const std::string period = decimals.substr(decimals.size() - length);
+            std::size_t start = decimals.size();
+            std::size_t count = 0;
+            while (start >= length && decimals.compare(start - length, length, period) == 0) {
+                start -= length;
+                ++count;
+            }
+            if (count >= (length == 1 ? 3u : 2u)) {
+                token.repeating = period;
+                token.text.erase(point + 1 + start);
+                return;
+            }
+        }
+    }
+
+    // "2.5e-3", "1E5"; "2e^x" and "2e" are products with the constant e.
+    void readExponent(Token& token)
+    {
+        if (at(m_at) != 'e' && at(m_at) != 'E')
+            return;
+        std::size_t i = m_at + 1;
+        const bool hasSign = at(i) == '-' || at(i) == '+';
+        i += hasSign ? 1 : 0;
+        const std::size_t start = i;
+        while (isDigit(at(i)))
+            ++i;
+        if (i == start || (hasSign && at(m_at) == 'e' && token.text.find('.') == std::string::npos && at(i) != '\0'))
+            return;
+        if (i - start > 6)
+            throw Unreadable("an exponent of more than six digits");
+        std::from_chars(m_text.data() + start, m_text.data() + i, token.exponent);
+        if (at(m_at + 1) == '-')
+            token.exponent = -token.exponent;
+        m_at = i;
+    }
+
+    void readWord()
+    {
+        const std::size_t start = m_at;
+        while (isLetter(at(m_at)))
+            ++m_at;
+        const std::string_view word = m_text.substr(start, m_at - start);
+        add(word.size() == 1 ? TokenType::Letter : TokenType::Word, std::string(word));
+    }
+
+    void readCommand()
+    {
+        const char next = at(m_at + 1);
+        if (isLetter(next)) {
+            std::size_t end = m_at + 1;
+            while (isLetter(at(end)))
+                ++end;
+            const std::string_view name = m_text.substr(m_at + 1, end - m_at - 1);
+            m_at = end;
+            readNamed(name);
+            return;
+        }
+        m_at += 2;
+        switch (next) {
+        case '{':
+            ++m_depth;
+            add(TokenType::SetOpen, "{");
+            return;
+        case '}':
+            --m_depth;
+            add(TokenType::SetClose, "}");
+            return;
+        case '\\':
+            add(TokenType::RowBreak, {});
+            return;
+        case '%':
+            add(TokenType::Sign, "%");
+            return;
+        case '|':
+            add(TokenType::Sign, "|");
+            return;
+        case '$': // currency
+        case '(':
+        case ')':
+        case '[':
+        case ']': // ends of a formula
+        case '&':
+        case '#':
+            return;
+        default: // \, \; \: \! "\ "
+            m_sawSpace = true;
+        }
+    }
+
+    void readNamed(std::string_view name)
+    {
+        if (name == "left" || name == "right" || name == "middle") {
+            if (at(m_at) == '.')
+                ++m_at;
+        } else if (contains(kLayout, name)) {
+            m_sawSpace = true;
+        } else if (contains(kTextCommands, name)) {
+            readText();
+        } else if (name == "mathbb") {
+            readText();
+            m_tokens.back().type = TokenType::Command;
+            m_tokens.back().text = "mathbb" + std::string(trim(m_tokens.back().text));
+        } else if (name == "lbrace" || name == "lbrack") {
+            add(name == "lbrace" ? TokenType::SetOpen : TokenType::Sign, name == "lbrace" ? "{" : "[");
+        } else if (name == "rbrace" || name == "rbrack") {
+            add(name == "rbrace" ? TokenType::SetClose : TokenType::Sign, name == "rbrace" ? "}" : "]");
+        } else if (name == "lvert" || name == "rvert" || name == "vert" || name == "Vert" || name == "lVert" || name == "rVert") {
+            add(TokenType::Sign, "|");
+        } else if (name == "degree") {
+            add(TokenType::Degree, {});
+        } else if (name == "dollar" || name == "pounds" || name == "euro" || name == "textdollar") {
+            return;
+        } else {
+            add(TokenType::Command, std::string(name));
+        }
+    }
+
+    // The argument of \text and its kin: braces or one character.
+    void readText()
+    {
+        while (isBlank(at(m_at)))
+            ++m_at;
+        std::string content;
+        if (at(m_at) == '*') // \operatorname*
+            ++m_at;
+        if (at(m_at) == '{') {
+            int depth = 0;
+            const std::size_t start = m_at + 1;
+            for (; m_at < m_text.size(); ++m_at) {
+                depth += m_text[m_at] == '{' ? 1 : m_text[m_at] == '}' ? -1 : 0;
+                if (depth == 0)
+                    break;
+            }
+            if (m_at == m_text.size())
+                throw Unreadable("an open brace that is never closed");
+            content = m_text.substr(start, m_at - start);
+            ++m_at;
+        } else if (m_at < m_text.size()) {
+            content = m_text[m_at++];
+        }
+        const bool isOneLetter = content.size() == 1 && isLetter(content[0]);
+        add(isOneLetter ? TokenType::Letter : TokenType::Text, std::move(content));
+    }
+
+    void readSign()
+    {
+        const char c = m_text[m_at];
+        if (c == '^' && readDegree())
+            return;
+        ++m_at;
+        switch (c) {
+        case '(':
+        case '[':
+            ++m_depth;
+            break;
+        case ')':
+        case ']':
+            --m_depth;
+            break;
+        case '$':
+            m_sawSpace = true;
+            return;
+        case '.': // the end of a sentence
+            if (at(m_at) == '.')
+                throw Unreadable("an ellipsis");
+            m_sawSpace = true;
+            return;
+        case '*':
+            if (at(m_at) == '*') { // Python's power
+                ++m_at;
+                add(TokenType::Sign, "^");
+                return;
+            }
+            break;
+        case '<':
+        case '>':
+        case '!':
+            if (at(m_at) == '=') {
+                ++m_at;
+                add(TokenType::Command, c == '<' ? "le" : c == '>' ? "ge" : "ne");
+                return;
+            }
+            break;
+        default:
+            break;
+        }
+        if (std::string_view("+-*/^_()[]{},;:=<>!%|&'").find(c) == std::string_view::npos)
+            throw Unreadable("an unknown sign");
+        add(TokenType::Sign, std::string(1, c));
+    }
+
+    // "^\circ", "^{\circ}", "^{\degree}"
+    bool readDegree()
+    {
+        std::size_t i = m_at + 1;
+        while (isBlank(at(i)) || at(i) == '{')
+            ++i;
+        for (const std::string_view command : { "\\circ", "\\degree" }) {
+            if (hasAt(i, command)) {
+                i += command.size();
+                while (at(i) == ' ')
+                    ++i;
+                m_at = at(i) == '}' ? i + 1 : i;
+                add(TokenType::Degree, {});
+                return true;
+            }
+        }
+        return false;
+    }
+
+    std::string_view m_text;
+    TokenOptions m_options;
+    std::size_t m_at = 0;
+    int m_depth = 0; // of round, square and set brackets
+    bool m_sawSpace = false;
+    std::vector<Token> m_tokens;
+};
+
+} // namespace
+
+std::string asciiMathematics(std::string_view text)
+{
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size();) {
+        if (static_cast<unsigned char>(text[i]) < 0x80) {
+            out += text[i++];
+            continue;
+        }
+        const auto found = std::find_if(kUnicode.begin(), kUnicode.end(),
+            [&](const Pair& pair) { return text.substr(i).starts_with(pair.first); });
+        if (found == kUnicode.end()) {
+            out += text[i++];
+        } else {
+            out += found->second;
+            i += found->first.size();
+        }
+    }
+    return out;
+}
+
+std::vector<Token> tokenise(std::string_view answer, const TokenOptions& options)
+{
+    return Tokeniser(answer, options).run();
+}
+
+} // namespace midpoint::reward::math

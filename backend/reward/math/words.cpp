@@ -1,0 +1,91 @@
+#include "backend/reward/math/words.h"
+
+#include "backend/core/text.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+namespace midpoint::reward::math {
+
+namespace {
+
+constexpr auto kUnits = std::to_array<std::string_view>({
+    // length, area, volume
+    "mm", "cm", "dm", "km", "nm", "um", "inch", "inches", "in", "ft", "foot", "feet", "yd", "yard", "yards", "mi", "mile", "miles",
+    "meter", "meters", "metre", "metres", "centimeter", "centimeters", "centimetre", "centimetres", "millimeter", "millimeters",
+    "kilometer", "kilometers", "kilometre", "kilometres", "liter", "liters", "litre", "litres", "ml", "mL", "cc", "gallon",
+    "gallons", "quart", "quarts", "pint", "pints", "cup", "cups", "acre", "acres", "hectare", "hectares", "unit", "units",
+    "sq", "square", "cubic", "squared", "cubed",
+    // mass, time, speed
+    "kg", "mg", "gram", "grams", "kilogram", "kilograms", "ton", "tons", "tonne", "tonnes", "lb", "lbs", "oz", "ounce", "ounces",
+    "pound", "pounds", "ms", "sec", "secs", "second", "seconds", "min", "mins", "minute", "minutes", "hr", "hrs", "hour", "hours",
+    "day", "days", "week", "weeks", "month", "months", "year", "years", "mph", "kph", "kmh", "rpm", "knots", "pm", "am",
+    // money, counts, angles, others
+    "dollar", "dollars", "cent", "cents", "usd", "USD", "euro", "euros", "yuan", "rupees", "Rs", "pence", "degree", "degrees",
+    "radian", "radians", "rad", "deg", "person", "people", "students", "ways", "times", "apples", "points", "percent", "ohms",
+    "volts", "watts", "joules", "newtons", "Hz", "kW", "kWh", "mol", "Pa", "kPa", "MPa", "eV", "bits", "bytes", "per", "each",
+});
+
+constexpr auto kNumbers = std::to_array<std::pair<std::string_view, long>>({ { "zero", 0 }, { "one", 1 }, { "two", 2 },
+    { "three", 3 }, { "four", 4 }, { "five", 5 }, { "six", 6 }, { "seven", 7 }, { "eight", 8 }, { "nine", 9 }, { "ten", 10 },
+    { "eleven", 11 }, { "twelve", 12 }, { "thirteen", 13 }, { "fourteen", 14 }, { "fifteen", 15 }, { "sixteen", 16 },
+    { "seventeen", 17 }, { "eighteen", 18 }, { "nineteen", 19 }, { "twenty", 20 }, { "thirty", 30 }, { "forty", 40 },
+    { "fifty", 50 }, { "sixty", 60 }, { "seventy", 70 }, { "eighty", 80 }, { "ninety", 90 } });
+
+constexpr auto kFunctions = std::to_array<std::pair<std::string_view, std::string_view>>({ { "sin", "sin" }, { "cos", "cos" },
+    { "tan", "tan" }, { "tg", "tan" }, { "cot", "cot" }, { "ctg", "cot" }, { "sec", "sec" }, { "csc", "csc" },
+    { "cosec", "csc" }, { "arcsin", "asin" }, { "asin", "asin" }, { "arccos", "acos" }, { "acos", "acos" },
+    { "arctan", "atan" }, { "arctg", "atan" }, { "atan", "atan" }, { "arccot", "acot" }, { "acot", "acot" },
+    { "arcctg", "acot" }, { "arcsec", "asec" }, { "arccsc", "acsc" }, { "sinh", "sinh" }, { "cosh", "cosh" },
+    { "tanh", "tanh" }, { "ln", "log" }, { "log", "log" }, { "lg", "lg" }, { "exp", "exp" }, { "max", "max" },
+    { "min", "min" }, { "gcd", "gcd" }, { "lcm", "lcm" }, { "abs", "abs" }, { "sgn", "sgn" }, { "floor", "floor" },
+    { "ceil", "ceil" }, { "sqrt", "sqrt" }, { "cbrt", "cbrt" }, { "Re", "re" }, { "Im", "im" }, { "det", "det" },
+    { "factorial", "factorial" } });
+
+constexpr auto kGreek = std::to_array<std::string_view>({ "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta",
+    "eta", "theta", "vartheta", "iota", "kappa", "lambda", "mu", "nu", "xi", "rho", "varrho", "sigma", "tau", "upsilon", "phi",
+    "varphi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega",
+    "ell", "hbar", "prime", "aleph", "imath", "jmath", "square", "star", "ast", "circ", "bullet", "heartsuit", "spadesuit",
+    "clubsuit", "diamondsuit", "diamond" });
+
+} // namespace
+
+bool isUnit(std::string_view word)
+{
+    return std::find(kUnits.begin(), kUnits.end(), word) != kUnits.end()
+        || (word.size() > 4 && std::find(kUnits.begin(), kUnits.end(), toLower(word)) != kUnits.end());
+}
+
+std::optional<long> numberWord(std::string_view lowerCase)
+{
+    for (const auto& [name, value] : kNumbers)
+        if (name == lowerCase)
+            return value;
+    const std::size_t dash = lowerCase.find_first_of("- ");
+    if (dash == std::string_view::npos)
+        return std::nullopt;
+    const auto tens = numberWord(lowerCase.substr(0, dash));
+    const auto ones = numberWord(lowerCase.substr(dash + 1));
+    if (!tens || !ones || *tens < 20 || *ones > 9 || *ones == 0)
+        return std::nullopt;
+    return *tens + *ones;
+}
+
+bool isGreekName(std::string_view name)
+{
+    return std::find(kGreek.begin(), kGreek.end(), name) != kGreek.end();
+}
+
+bool isFunctionName(std::string_view name) { return !canonicalFunction(name).empty(); }
+
+std::string_view canonicalFunction(std::string_view name)
+{
+    for (const auto& [spelling, canonical] : kFunctions)
+        if (spelling == name)
+            return canonical;
+    return {};
+}
+
+} // namespace midpoint::reward::math

@@ -1,0 +1,15 @@
+// The words that the reader knows: units that are dropped, number words, names of functions.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace midpoint::reward::math {
+
+bool isUnit(std::string_view word);                         // "cm", "hours", "dollars", ...; case-sensitive where it matters
+std::optional<long> numberWord(std::string_view lowerCase); // "seven" -> 7, "hundred" is none
+bool isGreekName(std::string_view name);                   // names of symbols: "alpha", "ell", "star"
+bool isFunctionName(std::string_view name);                 // "sin", "arctan", "ln", ...
+std::string_view canonicalFunction(std::string_view name);  // "arcsin" -> "asin", "lg" stays
+
+} // namespace midpoint::reward::math
