@@ -170,6 +170,44 @@ void leaveDeleteMode(SQLite::Database& database, const Patience& patience)
     }
 }
 
+NumberScan::NumberScan(SQLite::Database& database, const char* sql)
+    : m_database(database)
+{
+    const int code = sqlite3_prepare_v2(m_database.getHandle(), sql, -1, &m_statement, nullptr);
+    if (code != SQLITE_OK)
+        throw SQLite::Exception(m_database.getHandle(), code);
+}
+
+NumberScan::~NumberScan()
+{
+    sqlite3_finalize(m_statement); // reports the failure of the last step again, which next() has thrown
+}
+
+void NumberScan::bind(int index, std::int64_t value)
+{
+    const int code = sqlite3_bind_int64(m_statement, index, value);
+    if (code != SQLITE_OK)
+        throw SQLite::Exception(m_database.getHandle(), code);
+}
+
+bool NumberScan::next()
+{
+    const int code = sqlite3_step(m_statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        throw SQLite::Exception(m_database.getHandle(), code);
+    return code == SQLITE_ROW;
+}
+
+std::int64_t NumberScan::integer(int column) const
+{
+    return sqlite3_column_int64(m_statement, column);
+}
+
+double NumberScan::real(int column) const
+{
+    return sqlite3_column_type(m_statement, column) == SQLITE_NULL ? kMissing : sqlite3_column_double(m_statement, column);
+}
+
 // What tells that a database or its log was written: cheap to take, compared as a whole.
 struct ReadSource::Signature {
     struct File {

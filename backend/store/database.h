@@ -88,6 +88,23 @@ std::unique_ptr<SQLite::Database> openForWriting(const std::filesystem::path& pa
 // Checkpoints the WAL into the file and leaves DELETE mode; if a reader stays in the way past the deadline, WAL mode stays.
 void leaveDeleteMode(SQLite::Database& database, const Patience& patience);
 
+// A query over millions of rows of numbers: SQLiteCpp's columns share ownership of the statement, which costs most of such a scan.
+class NumberScan {
+public:
+    NumberScan(SQLite::Database& database, const char* sql);
+    ~NumberScan();
+    NumberScan(const NumberScan&) = delete;
+    NumberScan& operator=(const NumberScan&) = delete;
+    void bind(int index, std::int64_t value); // from 1
+    bool next();
+    std::int64_t integer(int column) const;   // from 0
+    double real(int column) const;            // NULL is NaN
+
+private:
+    SQLite::Database& m_database;
+    sqlite3_stmt* m_statement = nullptr;
+};
+
 // A database file as a reader sees it. open() gives a connection for one read:
 //   - nothing beside the file: immutable, no locks, no files made;
 //   - a write-ahead log that this process may share: read-only beside the writer;

@@ -22,7 +22,7 @@ const char* const kSegments = "SELECT id, first_step, cut_after, started_ms FROM
 const char* const kRanks = "SELECT rank, host, pid, device, device_name, memory_bytes FROM ranks "
                            "WHERE segment = (SELECT max(segment) FROM ranks) ORDER BY rank";
 const char* const kNames = "SELECT id, name FROM metric_names ORDER BY id";
-const char* const kRowsSince = "SELECT id, metric, step, segment, value FROM metrics WHERE id > ? ORDER BY id LIMIT ?";
+const char* const kRowsSince = "SELECT id, metric, step, segment, value FROM metrics WHERE id > ? ORDER BY id";
 const char* const kRowsOfMetric = "SELECT step, segment, value FROM metrics WHERE metric = ? ORDER BY id";
 const char* const kAllRows = "SELECT metric, step, segment, value FROM metrics ORDER BY id";
 const char* const kRow = "SELECT step, segment FROM metrics WHERE id = ?";
@@ -54,7 +54,7 @@ const char* const kEvents
 const char* const kPhases = "SELECT t.step, t.rank, t.phase, t.start_seconds, t.seconds FROM phases t " MIDPOINT_VISIBLE
                             "AND t.step BETWEEN ? AND ? ORDER BY t.id";
 const char* const kProgress
-    = "SELECT (SELECT max(step) FROM visible_steps), (SELECT min(started_ms) FROM segments), "
+    = "SELECT (SELECT t.step FROM steps t " MIDPOINT_VISIBLE "ORDER BY t.id DESC LIMIT 1), (SELECT min(started_ms) FROM segments), "
       "(SELECT wall_ms FROM steps ORDER BY id DESC LIMIT 1), (SELECT count(*) FROM segments), "
       "(SELECT coalesce(max(id), 0) FROM events), (SELECT count(*) FROM prompts), "
       "(SELECT value FROM meta WHERE key = 'total_steps')";
@@ -254,15 +254,14 @@ MetricUpdate RunReader::newMetrics(std::int64_t sinceRow, std::size_t maxRows) c
         }
         update.lastRow = update.restarted ? 0 : sinceRow;
         update.names = readNames(database);
-        SQLite::Statement query(database, kRowsSince);
+        NumberScan query(database, kRowsSince);
         query.bind(1, update.lastRow);
-        query.bind(2, static_cast<std::int64_t>(maxRows));
-        while (query.executeStep()) {
-            const std::int64_t step = query.getColumn(2).getInt64();
-            if (!visibility.isVisible(query.getColumn(3).getInt64(), step))
+        while (update.rows.size() < maxRows && query.next()) {
+            const std::int64_t step = query.integer(2);
+            if (!visibility.isVisible(query.integer(3), step))
                 continue;
-            update.lastRow = query.getColumn(0).getInt64();
-            update.rows.push_back({ query.getColumn(1).getInt64(), step, realOrMissing(query.getColumn(4)) });
+            update.lastRow = query.integer(0);
+            update.rows.push_back({ query.integer(1), step, query.real(4) });
         }
         return update;
     });
@@ -278,14 +277,14 @@ Series RunReader::series(std::string_view metric) const
         if (found == names.end())
             return series;
         const Visibility visibility(database);
-        SQLite::Statement query(database, kRowsOfMetric);
+        NumberScan query(database, kRowsOfMetric);
         query.bind(1, found->id);
-        while (query.executeStep()) {
-            const std::int64_t step = query.getColumn(0).getInt64();
-            if (!visibility.isVisible(query.getColumn(1).getInt64(), step))
+        while (query.next()) {
+            const std::int64_t step = query.integer(0);
+            if (!visibility.isVisible(query.integer(1), step))
                 continue;
             series.steps.push_back(step);
-            series.values.push_back(realOrMissing(query.getColumn(2)));
+            series.values.push_back(query.real(2));
         }
         return series;
     });
@@ -299,14 +298,14 @@ std::vector<Series> RunReader::allSeries() const
         for (const MetricName& name : names)
             byId[static_cast<std::size_t>(name.id)].name = name.name;
         const Visibility visibility(database);
-        SQLite::Statement query(database, kAllRows);
-        while (query.executeStep()) {
-            const auto id = static_cast<std::size_t>(query.getColumn(0).getInt64());
-            const std::int64_t step = query.getColumn(1).getInt64();
-            if (id >= byId.size() || !visibility.isVisible(query.getColumn(2).getInt64(), step))
+        NumberScan query(database, kAllRows);
+        while (query.next()) {
+            const auto id = static_cast<std::size_t>(query.integer(0));
+            const std::int64_t step = query.integer(1);
+            if (id >= byId.size() || !visibility.isVisible(query.integer(2), step))
                 continue;
             byId[id].steps.push_back(step);
-            byId[id].values.push_back(realOrMissing(query.getColumn(3)));
+            byId[id].values.push_back(query.real(3));
         }
         std::erase_if(byId, [](const Series& series) { return series.steps.empty(); });
         std::ranges::sort(byId, {}, &Series::name);

@@ -212,6 +212,26 @@ TEST(RunDatabase, ALimitedPoll_ContinuesWhereItEnded)
     EXPECT_EQ(rows, all.rows.size());
 }
 
+TEST(RunDatabase, ALimitedPoll_PassesAHiddenTail)
+{
+    test::TemporaryFolder folder;
+    {
+        test::FakeRun first(folder.path(), {});
+        first.writeThrough(20);
+    }
+    test::FakeRun second(folder.path(), {}, 5);
+    second.writeThrough(8);
+    const RunReader reader(folder.path());
+    std::int64_t last = 0;
+    std::int64_t step = 0;
+    for (auto part = reader.newMetrics(0, 10); !part.rows.empty(); part = reader.newMetrics(last, 10)) {
+        EXPECT_FALSE(part.restarted);
+        last = part.lastRow;
+        step = part.rows.back().step;
+    }
+    EXPECT_EQ(step, 8);
+}
+
 TEST(RunDatabase, Changed_IsTrueOnceAfterAWrite)
 {
     test::TemporaryFolder folder;
