@@ -1,10 +1,14 @@
 // midpoint grade: verdicts for responses, without a model.
 #include "app/commands.h"
 #include "backend/config/load.h"
+#include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "backend/core/text.h"
+#include "backend/reward/agreement.h"
+#include "backend/reward/external_grader.h"
 #include "backend/reward/grader_factory.h"
+#include "backend/reward/grading_protocol.h"
 
 #include <iostream>
 #include <map>
@@ -80,21 +84,81 @@ void print(const std::vector<Case>& cases, const std::vector<reward::Grade>& gra
             std::cout << count << " " << verdict << "\n";
 }
 
+// The time that grading takes, processes already started.
+struct Timed {
+    std::vector<reward::Grade> grades;
+    double seconds = 0.0;
+};
+
+Timed gradeAll(reward::Grader& grader, const std::vector<Case>& cases)
+{
+    std::vector<reward::GradeRequest> requests;
+    for (const Case& each : cases)
+        requests.push_back({ each.response, each.reference, each.isTruncated, each.question, 0 });
+    grader.grade(std::span(requests).first(1));
+    Timed out;
+    const double start = systemClock().steadySeconds();
+    out.grades = grader.grade(requests);
+    out.seconds = systemClock().steadySeconds() - start;
+    return out;
+}
+
+// The pairs on which our grader and a second one differ, and how often they agree.
+void printAgreement(const std::vector<Case>& cases, const Timed& first, const Timed& second, bool asJson)
+{
+    const std::vector<reward::Grade>& ours = first.grades;
+    const std::vector<reward::Grade>& theirs = second.grades;
+    const auto count = static_cast<double>(cases.size());
+    const reward::Agreement agreement = reward::compareGrades(ours, theirs);
+    nlohmann::json list = nlohmann::json::array();
+    for (const std::size_t i : agreement.disagreements) {
+        nlohmann::json row = toJson(cases[i], ours[i]);
+        row["against"] = { { "verdict", nameOf(theirs[i].verdict) }, { "rule", theirs[i].rule } };
+        if (asJson)
+            list.push_back(std::move(row));
+        else
+            std::cout << nameOf(ours[i].verdict) << " against " << nameOf(theirs[i].verdict) << "  '" << ours[i].extracted << "' for '"
+                      << cases[i].reference << "'  (" << ours[i].rule << ")\n";
+    }
+    if (asJson)
+        std::cout << nlohmann::json({ { "judged_by_both", agreement.both }, { "correct_for_us_alone", agreement.onlyFirst },
+                                        { "correct_for_the_other_alone", agreement.onlySecond }, { "not_judged", agreement.notJudged },
+                                        { "grades_per_second", count / first.seconds }, { "grades_per_second_of_the_other", count / second.seconds },
+                                        { "disagreements", std::move(list) } })
+                         .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+                  << "\n";
+    else
+        std::cout << agreement.disagreements.size() << " of " << agreement.both << " pairs differ: " << agreement.onlyFirst
+                  << " correct for us alone, " << agreement.onlySecond << " for the other alone; " << agreement.notJudged
+                  << " not judged by both\n"
+                  << fixed(count / first.seconds, 0) << " grades/s on one thread against " << fixed(count / second.seconds, 1) << " in "
+                  << "reward.workers processes: " << fixed(second.seconds / first.seconds, 1) << " times as fast\n";
+}
+
 } // namespace
 
 int runGrade(const Words& words)
 {
     Case single;
     std::string file;
+    std::string against;
     bool asJson = false;
+    bool isServing = false;
     CommandLine line("grade", "Grades responses. The grader is set with reward.kind and the other settings of [reward].", Settings::Yes);
     CLI::Option* reference = line.add("--reference", single.reference, "Reference answer");
     CLI::Option* response = line.add("--response", single.response, "Response to grade");
     CLI::Option* lines = line.add("--file", file, "JSON lines with response, reference, and optionally question and truncated");
     lines->check(CLI::ExistingFile);
+    line.add("--against", against, "Second grader, a command of the external protocol: list the pairs on which the two differ");
+    line.flag("--serve", isServing, "Answer request lines on standard input with verdict lines, as an external grader does");
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))
         return 0;
+    if (isServing) {
+        const std::unique_ptr<reward::Grader> grader = reward::makeServingGrader();
+        reward::serve(*grader, std::cin, std::cout);
+        return 0;
+    }
     const bool hasSingle = reference->count() > 0 && response->count() > 0;
     if (hasSingle == (lines->count() > 0))
         throw Error(ErrorKind::Usage, "expected --reference and --response, or --file");
@@ -107,10 +171,14 @@ int runGrade(const Words& words)
         config::throwProblems("settings", settings.problems);
     const std::vector<Case> cases = hasSingle ? std::vector<Case> { single } : readCases(file);
     const std::unique_ptr<reward::Grader> grader = reward::makeGrader(settings.loaded.config.reward);
-    std::vector<reward::GradeRequest> requests;
-    for (const Case& each : cases)
-        requests.push_back({ each.response, each.reference, each.isTruncated, each.question, 0 });
-    print(cases, grader->grade(requests), asJson);
+    const Timed ours = gradeAll(*grader, cases);
+    if (against.empty()) {
+        print(cases, ours.grades, asJson);
+        return 0;
+    }
+    config::RewardSection second = settings.loaded.config.reward;
+    second.externalCommand = { "/bin/sh", "-c", "exec " + against };
+    printAgreement(cases, ours, gradeAll(*reward::makeExternalGrader(second), cases), asJson);
     return 0;
 }
 
