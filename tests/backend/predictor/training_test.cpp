@@ -161,8 +161,9 @@ TEST(PredictorEvaluation, EveryCalibrator_KeepsErrorsInRange)
         EXPECT_GE(report.meanAbsoluteError.mean, 0.0) << name;
         EXPECT_LE(report.meanAbsoluteError.mean, 1.0) << name;
         EXPECT_LE(report.meanSquaredError.mean, report.meanAbsoluteError.mean) << name;
-        if (options.calibrator != PostHoc::None)
+        if (options.calibrator != PostHoc::None) {
             EXPECT_LT(report.calibrationError.mean, 0.12) << name;
+        }
         EXPECT_GT(report.meanAbsoluteError.deviation, 0.0) << "splits differ";
     }
     EXPECT_THROW(postHocFromName("cubic"), Error);
