@@ -53,6 +53,16 @@ void printLines(const nlohmann::json& value, const std::string& prefix)
     }
 }
 
+// SIG_BLOCK or SIG_UNBLOCK, for the calling thread.
+void maskStopSignals(int how)
+{
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGINT);
+    ::sigaddset(&signals, SIGTERM);
+    ::pthread_sigmask(how, &signals, nullptr);
+}
+
 } // namespace
 
 ProgressDisplay::ProgressDisplay(std::FILE* stream, ProgressStyle style, std::int64_t columns, const Clock& clock)
@@ -102,12 +112,17 @@ StopSignals::StopSignals()
     g_stopPipe = m_pipe[1];
     g_signalCount = 0;
     m_thread = std::jthread([this] {
+        maskStopSignals(SIG_UNBLOCK); // whatever the process inherited
         char byte = 0;
-        if (::read(m_pipe[0], &byte, 1) == 1 && byte == 1)
+        while (::read(m_pipe[0], &byte, 1) == 1 && byte == 1) // until the destructor's 0: a second signal needs a thread too
             m_source.request_stop();
     });
+    // That thread alone takes the signals: oneDNN's generated code points the stack register into a heap buffer, and a
+    // handler running on a computing thread would write over it. Threads made from here on inherit the mask.
+    maskStopSignals(SIG_BLOCK);
     struct sigaction action {};
     action.sa_handler = onStopSignal;
+    action.sa_flags = SA_RESTART; // the thread keeps reading
     ::sigaction(SIGTERM, &action, nullptr);
     ::sigaction(SIGINT, &action, nullptr);
 }
@@ -116,6 +131,7 @@ StopSignals::~StopSignals()
 {
     std::signal(SIGTERM, SIG_DFL);
     std::signal(SIGINT, SIG_DFL);
+    maskStopSignals(SIG_UNBLOCK);
     const char end = 0;
     [[maybe_unused]] const auto written = ::write(m_pipe[1], &end, 1);
     m_thread.join();
