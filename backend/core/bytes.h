@@ -16,12 +16,12 @@
 
 namespace midpoint {
 
-static_assert(std::endian::native == std::endian::little, "checkpoints are little-endian; other machines need a swap here");
+static_assert(
+    std::endian::native == std::endian::little, "checkpoints are little-endian; other machines need a swap here");
 
 class ByteWriter {
 public:
-    template <typename Value>
-    void put(Value value)
+    template <typename Value> void put(Value value)
     {
         static_assert(std::is_arithmetic_v<Value> || std::is_enum_v<Value>, "only numbers have one fixed width");
         m_bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
@@ -31,8 +31,7 @@ public:
         put(static_cast<std::uint64_t>(text.size()));
         m_bytes.append(text);
     }
-    template <typename Value>
-    void putVector(const std::vector<Value>& values)
+    template <typename Value> void putVector(const std::vector<Value>& values)
     {
         static_assert(std::is_arithmetic_v<Value>, "only numbers have one fixed width");
         put(static_cast<std::uint64_t>(values.size()));
@@ -52,8 +51,7 @@ public:
         , m_what(std::move(what))
     {
     }
-    template <typename Value>
-    Value get()
+    template <typename Value> Value get()
     {
         static_assert(std::is_arithmetic_v<Value> || std::is_enum_v<Value>, "only numbers have one fixed width");
         Value value;
@@ -65,8 +63,7 @@ public:
         const auto size = get<std::uint64_t>();
         return std::string(advance(size), size);
     }
-    template <typename Value>
-    std::vector<Value> getVector()
+    template <typename Value> std::vector<Value> getVector()
     {
         static_assert(std::is_arithmetic_v<Value>, "only numbers have one fixed width");
         const auto count = get<std::uint64_t>();
@@ -83,13 +80,14 @@ public:
     {
         const std::string found = getText();
         if (found != tag)
-            throw Error(ErrorKind::Checkpoint, concat(m_what, ": expected a state of kind '", tag, "', found '", found, "'"));
+            throw Error(
+                ErrorKind::Checkpoint, concat(m_what, ": expected a state of kind '", tag, "', found '", found, "'"));
     }
     void expectEnd() const
     {
         if (m_position != m_bytes.size())
             throw Error(ErrorKind::Checkpoint,
-                        concat(m_what, ": ", m_bytes.size() - m_position, " bytes left over after the end of the saved state"));
+                concat(m_what, ": ", m_bytes.size() - m_position, " bytes left over after the end of the saved state"));
     }
 
 private:
@@ -103,8 +101,9 @@ private:
     }
     [[noreturn]] void fail(const std::string& expected) const
     {
-        throw Error(ErrorKind::Checkpoint, concat(m_what, ": the saved state is damaged: expected ", expected, " at byte ", m_position,
-                                                  ", found the end after ", m_bytes.size()));
+        throw Error(ErrorKind::Checkpoint,
+            concat(m_what, ": the saved state is damaged: expected ", expected, " at byte ", m_position,
+                ", found the end after ", m_bytes.size()));
     }
 
     std::string_view m_bytes;

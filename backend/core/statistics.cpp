@@ -10,9 +10,15 @@
 namespace midpoint::statistics {
 namespace {
 
-double count(std::span<const double> values) { return static_cast<double>(values.size()); }
+double count(std::span<const double> values)
+{
+    return static_cast<double>(values.size());
+}
 
-double sum(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+double sum(std::span<const double> values)
+{
+    return std::accumulate(values.begin(), values.end(), 0.0);
+}
 
 void expectSameSize(std::size_t first, std::size_t second, const char* what)
 {
@@ -163,7 +169,10 @@ std::vector<double> ranks(std::span<const double> values)
     return result;
 }
 
-Correlation spearman(std::span<const double> x, std::span<const double> y) { return pearson(ranks(x), ranks(y)); }
+Correlation spearman(std::span<const double> x, std::span<const double> y)
+{
+    return pearson(ranks(x), ranks(y));
+}
 
 std::optional<double> meanAbsoluteError(std::span<const double> predicted, std::span<const double> measured)
 {
@@ -234,7 +243,7 @@ std::optional<Interval> wilson(std::int64_t successes, std::int64_t attempts, do
     const double half = z / scale * std::sqrt(rate * (1.0 - rate) / n + z * z / (4.0 * n * n));
     // At 0 and 1 the ends are exact; rounding must not move them past.
     return Interval { successes == 0 ? 0.0 : std::max(0.0, centre - half),
-                      successes == attempts ? 1.0 : std::min(1.0, centre + half) };
+        successes == attempts ? 1.0 : std::min(1.0, centre + half) };
 }
 
 std::optional<NoiseCeiling> noiseCeiling(std::span<const ProbabilityOutcome> outcomes)
@@ -272,8 +281,8 @@ std::optional<double> Ema::value() const
     return m_weight > 0.0 ? std::optional(m_sum / m_weight) : std::nullopt;
 }
 
-std::optional<MeanDifference> bootstrapMeanDifference(std::span<const double> a, std::span<const double> b, Rng& rng,
-                                                      std::int64_t resamples, double confidence)
+std::optional<MeanDifference> bootstrapMeanDifference(
+    std::span<const double> a, std::span<const double> b, Rng& rng, std::int64_t resamples, double confidence)
 {
     if (a.empty() || b.empty() || resamples < 1)
         return std::nullopt;
