@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// window_bench [RUN]: the speed items of the window, offscreen. Prints one line each: what, milliseconds, budget.
+// RUN: a run folder to open for the longest block of the window's thread; otherwise one of 2,000 steps is written.
+#include "tests/support/fake_run.h"
+#include "tests/support/fixtures.h"
+#include "widgets/plot/curve_tile.h"
+#include "widgets/rollouts/token_view.h"
+#include "widgets/shell/main_window.h"
+#include "widgets/theme/theme.h"
+#include "widgets/viewmodels/rows_model.h"
+#include "widgets/viewmodels/run_feed.h"
+#include "widgets/viewmodels/run_filter.h"
+#include "widgets/viewmodels/run_model.h"
+
+#include <QApplication>
+#include <QElapsedTimer>
+#include <QTimer>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <random>
+
+namespace {
+
+using namespace midpoint;
+using namespace midpoint::gui;
+
+double milliseconds(const QElapsedTimer& timer) { return static_cast<double>(timer.nsecsElapsed()) / 1e6; }
+
+// The median of several runs: one slow run on a busy machine says little.
+double median(int repeats, const std::function<void()>& work)
+{
+    std::vector<double> times;
+    for (int i = 0; i < repeats; ++i) {
+        QElapsedTimer timer;
+        timer.start();
+        work();
+        times.push_back(milliseconds(timer));
+    }
+    std::sort(times.begin(), times.end());
+    return times[times.size() / 2];
+}
+
+void report(const char* what, double found, double budget)
+{
+    std::printf("%-58s %9.2f ms   budget %6.0f ms   %s\n", what, found, budget, found < budget ? "ok" : "OVER");
+}
+
+void benchReplot(const Theme& theme)
+{
+    CurveTile tile(theme, QStringLiteral("tile"), QStringLiteral("bench"), { QStringLiteral("x"), QStringLiteral("y") });
+    tile.resize(800, 400);
+    std::mt19937 random(1);
+    std::normal_distribution<double> normal;
+    std::vector<CurveSpec> curves;
+    for (int i = 0; i < 8; ++i) {
+        auto curve = std::make_shared<Curve>(0.9);
+        for (int step = 0; step < 10'000; ++step)
+            curve->append(step, normal(random) + i);
+        curves.push_back({ QString::number(i), curve, i });
+    }
+    tile.setCurves(std::move(curves));
+    tile.show();
+    report("replot of a tile, 8 series of 10,000 points, raw and smooth", median(15, [&] { tile.refreshForBenchmark(); }), 16);
+}
+
+void benchRunsTable()
+{
+    std::vector<RunSummary> runs(5000);
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        runs[i].name = "run-" + std::to_string(i);
+        for (int k = 0; k < 40; ++k)
+            runs[i].last["metric/" + std::to_string(k)] = static_cast<double>((i * 31 + static_cast<std::size_t>(k)) % 997);
+        runs[i].settings["selection.strategy"] = i % 2 == 0 ? "\"dots\"" : "\"uniform\"";
+    }
+    RowsModel model;
+    std::vector<ColumnSpec> columns;
+    for (int k = 0; k < 40; ++k)
+        columns.push_back({ QString::number(k), {}, [&, k](std::size_t i) { return QString::number(runs[i].last["metric/" + std::to_string(k)]); },
+            [&, k](std::size_t i) { return runs[i].last["metric/" + std::to_string(k)]; }, {} });
+    model.setColumns(columns);
+    model.setRows(runs.size());
+    model.sort(3, Qt::DescendingOrder);
+    const QString typed = QStringLiteral("strategy=dots metric/7>500");
+    qsizetype length = 1;
+    report("runs table, 5,000 runs x 40 columns, one key of the filter", median(20, [&] {
+        const RunFilter filter = RunFilter::parse(typed.left(length));
+        length = length % typed.size() + 1;
+        model.setFilter([&](std::size_t i) { return filter.matches(runs[i]); });
+    }), 50);
+}
+
+void benchTokens(const Theme& theme)
+{
+    TokenText text;
+    for (int i = 0; i < 4096; ++i) {
+        TokenPiece piece;
+        piece.text = QStringLiteral(" token%1").arg(i % 100);
+        piece.logprob = -0.01 * (i % 500);
+        text.pieces.push_back(piece);
+    }
+    TokenView view(theme, QStringLiteral("tokens"));
+    view.resize(900, 700);
+    view.show();
+    report("rollout of 4,096 tokens laid out and painted", median(9, [&] {
+        view.setText(text);
+        view.grab();
+    }), 80);
+}
+
+void benchPoll(const std::filesystem::path& folder)
+{
+    test::FakeRunOptions options;
+    options.steps = 2000;
+    test::FakeRun run(folder, options);
+    run.writeThrough(300);
+    RunFeed feed(folder);
+    feed.poll();
+    std::vector<double> times;
+    for (int i = 0; i < 30; ++i) {
+        run.writeStep();
+        times.push_back(median(1, [&] { feed.poll(); }));
+    }
+    std::sort(times.begin(), times.end());
+    report("poll of an active run, one new step each", times[times.size() / 2], 5);
+}
+
+// The longest time between two turns of the event loop while a run is opened and shown.
+void benchOpening(Theme& theme, const std::filesystem::path& run)
+{
+    QElapsedTimer timer;
+    timer.start();
+    MainWindow window(theme, { {}, test::sourceFolder() / "projects" / "arithmetic", false });
+    window.show();
+    QApplication::processEvents();
+    report("window made and shown", milliseconds(timer), 1000);
+    double longest = 0.0;
+    QElapsedTimer gap;
+    QTimer tick;
+    tick.setInterval(0);
+    QObject::connect(&tick, &QTimer::timeout, &window, [&] {
+        longest = std::max(longest, milliseconds(gap));
+        gap.restart();
+    });
+    window.openPath(run);
+    gap.start();
+    tick.start();
+    timer.restart();
+    while (timer.elapsed() < 60'000 && !(window.workbench().run.isLoaded() && window.workbench().run.header().step > 0 && timer.elapsed() > 3000))
+        QApplication::processEvents(QEventLoop::WaitForMoreEvents);
+    std::printf("run of %lld steps read in %lld ms\n", static_cast<long long>(window.workbench().run.header().step), static_cast<long long>(timer.elapsed()));
+    report("longest block of the window's thread while opening", longest, 50);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+    QApplication application(argc, argv);
+    Theme theme(ThemeChoice::Light);
+    test::TemporaryFolder folder;
+    benchReplot(theme);
+    benchRunsTable();
+    benchTokens(theme);
+    benchPoll(folder / "live");
+    std::filesystem::path run = argc > 1 ? std::filesystem::path(argv[1]) : folder / "run";
+    if (argc < 2) {
+        test::FakeRunOptions options;
+        options.steps = 2000;
+        test::writeFakeRun(run, options);
+    }
+    benchOpening(theme, run);
+    return 0;
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Every number is computed a second time here, by plain formulas over the same few pairs.
+#include "widgets/buffer/buffer_page.h"
+#include "widgets/viewmodels/difficulty_analysis.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+namespace midpoint::gui {
+namespace {
+
+store::PredictionRound roundAt(std::int64_t step, std::vector<float> rates)
+{
+    store::PredictionRound round;
+    round.step = step;
+    round.successRates = std::move(rates);
+    return round;
+}
+
+store::Observation observed(std::int64_t prompt, Purpose purpose, std::int64_t successes, std::int64_t attempts, std::int64_t step)
+{
+    store::Observation row;
+    row.promptIndex = prompt;
+    row.purpose = purpose;
+    row.successes = successes;
+    row.attempts = attempts;
+    row.step = step;
+    return row;
+}
+
+std::vector<DifficultyPair> somePairs()
+{
+    std::vector<DifficultyPair> pairs;
+    const double predicted[] = { 0.05, 0.22, 0.31, 0.48, 0.52, 0.67, 0.73, 0.91, 0.95, 0.11 };
+    const std::int64_t right[] = { 8, 7, 5, 5, 3, 2, 3, 0, 1, 6 };
+    for (int i = 0; i < 10; ++i)
+        pairs.push_back({ i, 1, predicted[i], 8, right[i], false });
+    return pairs;
+}
+
+TEST(DifficultyAnalysis, Pairs_TakeTheRoundInForceAtTheirStep)
+{
+    const std::vector<store::PredictionRound> rounds { roundAt(2, { 0.25f, 0.5f }), roundAt(6, { 0.75f, NAN }) };
+    const std::vector<store::Observation> observations { observed(0, Purpose::Train, 4, 8, 1), observed(0, Purpose::Train, 4, 8, 3),
+        observed(0, Purpose::Reference, 2, 8, 7), observed(1, Purpose::Train, 2, 8, 7), observed(1, Purpose::Evaluate, 1, 1, 3), observed(1, Purpose::Explore, 0, 0, 3) };
+    const auto all = pairMeasurements(observations, rounds, MeasuredSet::All);
+    ASSERT_EQ(all.size(), 2u); // step 1 is before any round, step 7 has no belief about prompt 1, evaluations do not count
+    EXPECT_DOUBLE_EQ(all[0].predicted, 0.75);
+    EXPECT_DOUBLE_EQ(all[0].measured(), 0.5);
+    EXPECT_FALSE(all[0].isUniform);
+    EXPECT_DOUBLE_EQ(all[1].predicted, 0.25);
+    EXPECT_TRUE(all[1].isUniform);
+    EXPECT_EQ(pairMeasurements(observations, rounds, MeasuredSet::Uniform).size(), 1u);
+    EXPECT_EQ(pairMeasurements(observations, rounds, MeasuredSet::Selected).size(), 1u);
+}
+
+TEST(DifficultyAnalysis, Summary_EqualsPlainFormulas)
+{
+    const auto pairs = somePairs();
+    const DifficultySummary s = summarise(pairs, {});
+    const double n = 10.0;
+    double mx = 0, my = 0, mae = 0, bias = 0;
+    for (const auto& p : pairs) {
+        mx += p.predicted / n;
+        my += p.measured() / n;
+        mae += std::abs(p.predicted - p.measured()) / n;
+        bias += (p.predicted - p.measured()) / n;
+    }
+    double sxx = 0, syy = 0, sxy = 0, noise = 0;
+    for (const auto& p : pairs) {
+        sxx += (p.predicted - mx) * (p.predicted - mx);
+        syy += (p.measured() - my) * (p.measured() - my);
+        sxy += (p.predicted - mx) * (p.measured() - my);
+        noise += p.measured() * (1 - p.measured()) / 7.0 / n; // unbiased: p (1 - p) G / (G - 1), over G
+    }
+    const double r = sxy / std::sqrt(sxx * syy);
+    ASSERT_TRUE(s.pearson.value && s.pearson.interval && s.ceiling && s.calibrationError);
+    EXPECT_NEAR(*s.pearson.value, r, 1e-12);
+    EXPECT_NEAR(s.pearson.interval->low, std::tanh(std::atanh(r) - 1.959963984540054 / std::sqrt(n - 3)), 1e-9);
+    EXPECT_NEAR(s.pearson.interval->high, std::tanh(std::atanh(r) + 1.959963984540054 / std::sqrt(n - 3)), 1e-9);
+    EXPECT_NEAR(*s.meanAbsoluteError, mae, 1e-12);
+    EXPECT_NEAR(*s.bias, bias, 1e-12);
+    const double variance = syy / (n - 1);
+    EXPECT_NEAR(s.ceiling->pearson, std::sqrt((variance - noise) / variance), 1e-9);
+    double ece = 0;
+    for (int bin = 0; bin < 10; ++bin) {
+        double p = 0, f = 0, count = 0;
+        for (const auto& pair : pairs)
+            if (std::min(static_cast<int>(pair.predicted * 10), 9) == bin) {
+                p += pair.predicted;
+                f += pair.measured();
+                ++count;
+            }
+        ece += count > 0 ? count / n * std::abs(p - f) / count : 0;
+    }
+    EXPECT_NEAR(*s.calibrationError, ece, 1e-12);
+}
+
+TEST(DifficultyAnalysis, Spearman_IsPearsonOfRanks)
+{
+    const DifficultySummary s = summarise(somePairs(), {});
+    ASSERT_TRUE(s.spearman.value);
+    // Ranks by hand: predicted 1 3 4 5 6 7 8 9 10 2; measured 1 3 4.5 3 ... checked through the shared statistics library's own tests
+    EXPECT_GT(*s.spearman.value, 0.8);
+    EXPECT_LE(*s.spearman.value, 1.0);
+}
+
+TEST(DifficultyAnalysis, NoVariation_HasNoPearsonAndSaysWhy)
+{
+    std::vector<DifficultyPair> pairs;
+    for (int i = 0; i < 5; ++i)
+        pairs.push_back({ i, 1, 0.5, 8, i, false });
+    const DifficultySummary s = summarise(pairs, {});
+    EXPECT_FALSE(s.pearson.value);
+    EXPECT_FALSE(s.pearson.undefinedBecause.empty());
+    EXPECT_FALSE(summarise({}, {}).pearson.value);
+    EXPECT_FALSE(summarise({}, {}).ceiling);
+}
+
+TEST(DifficultyAnalysis, CalibrationBins_HoldWilsonsInterval)
+{
+    const std::vector<DifficultyPair> pairs { { 0, 1, 0.51, 8, 2, false }, { 1, 1, 0.55, 8, 4, false }, { 2, 1, 1.0, 8, 0, false } };
+    const auto bins = summarise(pairs, {}).bins;
+    ASSERT_EQ(bins.size(), 2u);
+    EXPECT_NEAR(bins[0].predictedMean, 0.53, 1e-12);
+    EXPECT_NEAR(bins[0].measuredMean, 10.0 / 16.0, 1e-12);
+    const double z = 1.959963984540054, p = 10.0 / 16.0, n = 16.0;
+    const double middle = (p + z * z / (2 * n)) / (1 + z * z / n);
+    const double half = z / (1 + z * z / n) * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    EXPECT_NEAR(bins[0].interval.low, middle - half, 1e-9);
+    EXPECT_NEAR(bins[0].interval.high, middle + half, 1e-9);
+    EXPECT_EQ(bins[1].prompts, 1);
+}
+
+TEST(DifficultyAnalysis, InBandShare_CountsMeasuredNearTheTarget)
+{
+    const std::vector<DifficultyPair> pairs { { 0, 1, 0.5, 8, 4, false }, { 1, 1, 0.5, 8, 6, false }, { 2, 1, 0.5, 8, 8, false }, { 3, 1, 0.5, 8, 0, false } };
+    DifficultyRequest request;
+    request.targetSuccess = 0.5;
+    request.bandHalfWidth = 0.25;
+    EXPECT_DOUBLE_EQ(summarise(pairs, request).inBandShare, 0.5);
+}
+
+TEST(Histogram, Shares_SumToOneAndHoldTheEnds)
+{
+    const auto shares = histogramShares({ 0.0, 0.05, 0.1, 0.999, 1.0, NAN }, 10);
+    EXPECT_DOUBLE_EQ(std::accumulate(shares.begin(), shares.end(), 0.0), 1.0);
+    EXPECT_DOUBLE_EQ(shares[0], 0.4);
+    EXPECT_DOUBLE_EQ(shares[1], 0.2);
+    EXPECT_DOUBLE_EQ(shares[9], 0.4);
+}
+
+TEST(Histogram, Median_IsInterpolatedWithinItsBin)
+{
+    EXPECT_FALSE(histogramMedian({ "age", { 0, 1, 2 }, {}, { 0, 0 } }));
+    EXPECT_DOUBLE_EQ(*histogramMedian({ "age", { 0, 10, 20 }, {}, { 4, 4 } }), 10.0);
+    EXPECT_DOUBLE_EQ(*histogramMedian({ "age", { 0, 10, 20 }, {}, { 2, 6 } }), 10.0 + 10.0 * 2.0 / 6.0);
+}
+
+} // namespace
+} // namespace midpoint::gui

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "backend/core/error.h"
+#include "tests/support/fixtures.h"
+#include "widgets/plot/bar_tile.h"
+#include "widgets/plot/curve_tile.h"
+#include "widgets/plot/map_tile.h"
+#include "widgets/plot/scatter_tile.h"
+#include "widgets/theme/theme.h"
+
+#include <gtest/gtest.h>
+
+#include <QImage>
+#include <QTest>
+
+namespace midpoint::gui {
+namespace {
+
+class PlotTest : public testing::Test {
+protected:
+    PlotTest()
+        : theme(ThemeChoice::Light)
+        , tile(theme, QStringLiteral("tile"), QStringLiteral("Title"), { QStringLiteral("step"), QStringLiteral("reward") })
+    {
+        tile.resize(500, 300);
+        auto curve = std::make_shared<Curve>(0.5);
+        for (int i = 1; i <= 100; ++i)
+            curve->append(i, i * 0.01);
+        tile.setCurves({ { QStringLiteral("reward"), curve, 0 } });
+        tile.show();
+        QTest::qWait(30);
+    }
+    test::TemporaryFolder folder;
+    Theme theme;
+    CurveTile tile;
+};
+
+TEST_F(PlotTest, Csv_HoldsHeaderRawAndSmoothedOfTheVisibleRange)
+{
+    const QStringList lines = tile.csv().split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+    ASSERT_EQ(lines.size(), 101);
+    EXPECT_EQ(lines[0], "\"step\",\"reward\",\"reward (smoothed)\"");
+    EXPECT_EQ(lines[1], "1,0.01,0.01");
+}
+
+TEST_F(PlotTest, Export_WritesPngSvgAndCsv_AndNamesAPathThatCannotBe)
+{
+    for (const char* name : { "plot.png", "plot.svg", "plot.csv" }) {
+        tile.exportTo(QString::fromStdString((folder / name).string()));
+        EXPECT_GT(std::filesystem::file_size(folder / name), 500u) << name;
+    }
+    EXPECT_FALSE(QImage(QString::fromStdString((folder / "plot.png").string())).isNull());
+    EXPECT_NE(test::read(folder / "plot.svg").find("<svg"), std::string::npos);
+    EXPECT_THROW(tile.exportTo(QString::fromStdString((folder / "missing" / "plot.png").string())), Error);
+    EXPECT_THROW(tile.exportTo(QString::fromStdString((folder / "missing" / "plot.csv").string())), Error);
+}
+
+TEST_F(PlotTest, Placeholder_ReplacesThePlotUntilThereIsData)
+{
+    tile.setPlaceholder(QStringLiteral("nothing yet"));
+    EXPECT_EQ(tile.placeholder(), "nothing yet");
+    tile.setPlaceholder({});
+    EXPECT_TRUE(tile.placeholder().isEmpty());
+}
+
+TEST_F(PlotTest, Replots_AreCoalesced)
+{
+    const int before = tile.replotsDone();
+    for (int i = 0; i < 50; ++i)
+        tile.dataChanged();
+    QTest::qWait(700);
+    EXPECT_GT(tile.replotsDone(), before);
+    EXPECT_LE(tile.replotsDone(), before + 2);
+}
+
+TEST_F(PlotTest, Crosshair_IsSharedByItsGroup)
+{
+    CrosshairGroup group;
+    CurveTile other(theme, QStringLiteral("other"), QStringLiteral("Other"), { QStringLiteral("step"), QStringLiteral("y") });
+    tile.setCrosshairGroup(&group);
+    other.setCrosshairGroup(&group);
+    group.move(50.0);
+    EXPECT_EQ(group.position(), 50.0);
+    const auto* legend = tile.findChild<LegendRow*>();
+    ASSERT_NE(legend, nullptr);
+    ASSERT_EQ(legend->entries().size(), 1u);
+    EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 0.500"))) << legend->entries()[0].value.toStdString();
+}
+
+TEST_F(PlotTest, ScatterOfMany_DrawsADensity)
+{
+    ScatterTile scatter(theme, QStringLiteral("scatter"), QStringLiteral("Scatter"), { QStringLiteral("x"), QStringLiteral("y") });
+    std::vector<ScatterPoint> points(ScatterTile::kMaximumDiscs + 1);
+    scatter.setPoints(points, { QStringLiteral("all") });
+    EXPECT_TRUE(scatter.showsDensity());
+    points.pop_back();
+    scatter.setPoints(points, { QStringLiteral("all") });
+    EXPECT_FALSE(scatter.showsDensity());
+}
+
+TEST(Theme, RolesAndSeries_ContrastWithTheBackgroundInBothThemes)
+{
+    const auto luminance = [](const QColor& color) {
+        const auto channel = [](double c) { return c <= 0.03928 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4); };
+        return 0.2126 * channel(color.redF()) + 0.7152 * channel(color.greenF()) + 0.0722 * channel(color.blueF());
+    };
+    const auto contrast = [&](const QColor& a, const QColor& b) {
+        return (std::max(luminance(a), luminance(b)) + 0.05) / (std::min(luminance(a), luminance(b)) + 0.05);
+    };
+    for (const ThemeChoice choice : { ThemeChoice::Light, ThemeChoice::Dark }) {
+        Theme theme(choice);
+        for (const ColorRole role : { ColorRole::Text, ColorRole::Secondary, ColorRole::Accent, ColorRole::Good, ColorRole::Warning, ColorRole::Alert })
+            EXPECT_GE(contrast(theme.color(role), theme.color(ColorRole::Plot)), 4.5) << static_cast<int>(role) << " dark " << theme.isDark();
+        for (int i = 0; i < 5; ++i) // the sixth is told apart by its dash pattern in the light theme
+            EXPECT_GE(contrast(theme.series(i), theme.color(ColorRole::Plot)), 3.0);
+    }
+    EXPECT_EQ(Theme::seriesDash(5), Qt::SolidLine);
+    EXPECT_EQ(Theme::seriesDash(6), Qt::DashLine);
+}
+
+} // namespace
+} // namespace midpoint::gui

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What is the run training on again, and is it stale? Composition of the replay buffer over steps, age against reward, importance
+// ratios of fresh and replayed rollouts, and the entries.
+#pragma once
+
+#include "widgets/common/page.h"
+#include "widgets/viewmodels/run_data.h"
+
+#include <memory>
+
+class QComboBox;
+class QLabel;
+class QTableView;
+class QTimer;
+
+namespace midpoint::gui {
+
+class BarTile;
+struct CountMap;
+class CurveTile;
+class MapTile;
+class RowsModel;
+class ValueStrip;
+
+class BufferPage : public Page {
+    Q_OBJECT
+public:
+    BufferPage(Workbench& workbench, QWidget* parent);
+    void activated() override;
+
+private:
+    void buildTable();
+    void ask();
+    void show(std::shared_ptr<const BufferView> view);
+    void showValues();
+    void showShares(CurveTile* tile, const std::string& histogram);
+    void showMapAndRatios();
+
+    ValueStrip* m_values;
+    CurveTile* m_fill;
+    CurveTile* m_age;
+    CurveTile* m_difficulty;
+    MapTile* m_map;
+    BarTile* m_ratios;
+    QLabel* m_entriesLabel;
+    QTableView* m_table;
+    RowsModel* m_model;
+    QTimer* m_timer;
+    std::shared_ptr<const BufferView> m_view;
+};
+
+// Ages by single steps are put together as 0, 1-4, 5-9, 10-19 and 20 or more; other histograms stay.
+store::Histogram inAgeBuckets(const store::Histogram& histogram);
+
+// How many entries of each age have each mean reward.
+CountMap ageRewardMap(const std::vector<store::BufferEntry>& entries, std::int64_t step);
+
+// The value below which half of a histogram's counts lie, interpolated within its bin; nothing for an empty one.
+std::optional<double> histogramMedian(const store::Histogram& histogram);
+
+} // namespace midpoint::gui

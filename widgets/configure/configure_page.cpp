@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/configure/configure_page.h"
+
+#include "backend/core/error.h"
+#include "backend/core/files.h"
+#include "widgets/common/action_registry.h"
+#include "widgets/common/elided_label.h"
+#include "widgets/theme/theme.h"
+#include "widgets/viewmodels/format.h"
+#include "widgets/viewmodels/metric_names.h"
+#include "widgets/viewmodels/project_model.h"
+#include "widgets/viewmodels/run_control.h"
+
+#include <QApplication>
+#include <QCheckBox>
+#include <QClipboard>
+#include <QComboBox>
+#include <QFileDialog>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QMessageBox>
+#include <QPlainTextEdit>
+#include <QProcess>
+#include <QPushButton>
+#include <QScrollArea>
+#include <QScrollBar>
+#include <QSplitter>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+namespace midpoint::gui {
+
+namespace {
+
+constexpr int kNameWidth = 230;
+constexpr int kEditWidth = 300;
+
+QString readable(const std::string& name)
+{
+    QString text = qs(name);
+    text.replace(QLatin1Char('_'), QLatin1Char(' '));
+    if (!text.isEmpty())
+        text[0] = text[0].toUpper();
+    return text;
+}
+
+void setRole(QLabel* label, const Theme& theme, ColorRole role)
+{
+    QPalette palette = label->palette();
+    palette.setColor(QPalette::WindowText, theme.color(role));
+    label->setPalette(palette);
+}
+
+} // namespace
+
+ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget* parent)
+    : Page(workbench, QStringLiteral("configurePage"), parent)
+    , m_control(control)
+    , m_form(new ConfigForm(this))
+    , m_base(new QComboBox(this))
+    , m_filter(new QLineEdit(this))
+    , m_onlyChanged(new QCheckBox(tr("only changed"), this))
+    , m_sections(new QListWidget(this))
+    , m_scroll(new QScrollArea(this))
+    , m_problems(new QListWidget(this))
+    , m_estimate(new QLabel(this))
+    , m_devices(new QLabel(this))
+    , m_runName(new QLineEdit(this))
+    , m_command(new QLineEdit(this))
+    , m_start(new QPushButton(tr("Start run"), this))
+{
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 6, 8, 6);
+    layout->setSpacing(6);
+    auto* bar = new QHBoxLayout;
+    buildToolbar(bar);
+    layout->addLayout(bar);
+    auto* middle = new QHBoxLayout;
+    buildForm(middle);
+    layout->addLayout(middle, 1);
+    buildFooter(layout);
+    connect(m_form, &ConfigForm::changed, this, [this] {
+        refreshRows();
+        refreshFooter();
+    });
+    connect(m_form, &ConfigForm::checked, this, [this] {
+        refreshRows();
+        refreshProblems();
+        refreshFooter();
+    });
+    connect(&workbench.project, &ProjectModel::opened, this, &ConfigurePage::refreshBases);
+    connect(&theme(), &Theme::changed, this, [this] {
+        refreshRows();
+        refreshProblems();
+    });
+    refreshBases();
+    m_form->loadPreset(m_form->preset());
+}
+
+void ConfigurePage::buildToolbar(QBoxLayout* layout)
+{
+    m_base->setObjectName(QStringLiteral("configurationBase"));
+    m_base->setAccessibleName(tr("Configuration to start from"));
+    m_base->setToolTip(tr("A configuration of the project, or a preset"));
+    m_base->setMinimumWidth(240);
+    auto* load = new QPushButton(tr("Load…"), this);
+    load->setObjectName(QStringLiteral("loadConfiguration"));
+    load->setToolTip(tr("Start from another configuration file"));
+    auto* save = new QPushButton(tr("Save as…"), this);
+    save->setObjectName(QStringLiteral("saveConfiguration"));
+    save->setToolTip(tr("Write all settings to a configuration file"));
+    m_filter->setObjectName(QStringLiteral("settingFilter"));
+    m_filter->setAccessibleName(tr("Search settings"));
+    m_filter->setPlaceholderText(tr("Search settings: name, help, or the name used elsewhere (alpha, mu, num_generations)"));
+    m_filter->setClearButtonEnabled(true);
+    m_onlyChanged->setObjectName(QStringLiteral("onlyChanged"));
+    m_onlyChanged->setToolTip(tr("Show only the settings changed from the base"));
+    layout->addWidget(new QLabel(tr("based on"), this));
+    layout->addWidget(m_base);
+    layout->addWidget(load);
+    layout->addWidget(save);
+    layout->addWidget(m_filter, 1);
+    layout->addWidget(m_onlyChanged);
+    layout->addWidget(workbench().actions.makeButton(QStringLiteral("configure.undo"), this));
+    connect(m_base, &QComboBox::activated, this, [this] {
+        const QString chosen = m_base->currentData().toString();
+        if (chosen.startsWith(QStringLiteral("preset:")))
+            m_form->loadPreset(chosen.mid(7).toStdString());
+        else
+            loadFile(chosen.toStdString());
+    });
+    connect(load, &QPushButton::clicked, this, [this] {
+        const QString file = QFileDialog::getOpenFileName(this, tr("Load configuration"), {}, tr("Configuration (*.toml)"));
+        if (!file.isEmpty())
+            loadFile(file.toStdString());
+    });
+    connect(save, &QPushButton::clicked, this, &ConfigurePage::saveAs);
+    connect(m_filter, &QLineEdit::textChanged, this, &ConfigurePage::applyFilter);
+    connect(m_onlyChanged, &QCheckBox::toggled, this, &ConfigurePage::applyFilter);
+}
+
+void ConfigurePage::buildForm(QBoxLayout* layout)
+{
+    m_sections->setObjectName(QStringLiteral("settingSections"));
+    m_sections->setAccessibleName(tr("Groups of settings"));
+    m_sections->setFixedWidth(150);
+    m_scroll->setObjectName(QStringLiteral("settingForm"));
+    m_scroll->setWidgetResizable(true);
+    m_scroll->setFrameShape(QFrame::NoFrame);
+    m_scroll->setFocusPolicy(Qt::NoFocus);
+    auto* canvas = new QWidget;
+    auto* column = new QVBoxLayout(canvas);
+    column->setContentsMargins(10, 0, 10, 10);
+    column->setSpacing(2);
+    std::string section;
+    for (const config::Setting& setting : config::schema()) {
+        if (setting.section() != section) {
+            section = setting.section();
+            auto* heading = new QLabel(readable(section), canvas);
+            QFont font = heading->font();
+            font.setWeight(QFont::DemiBold);
+            font.setPointSizeF(font.pointSizeF() + 2);
+            heading->setFont(font);
+            heading->setContentsMargins(0, 10, 0, 2);
+            column->addWidget(heading);
+            m_headings[section] = heading;
+            auto* item = new QListWidgetItem(readable(section), m_sections);
+            item->setData(Qt::UserRole, qs(section));
+        }
+        m_rows.push_back(makeRow(setting, canvas));
+        column->addWidget(m_rows.back().widget);
+    }
+    column->addStretch(1);
+    m_scroll->setWidget(canvas);
+    connect(m_sections, &QListWidget::currentItemChanged, this, [this](QListWidgetItem* item) {
+        if (item == nullptr)
+            return;
+        const QLabel* heading = m_headings[item->data(Qt::UserRole).toString().toStdString()];
+        m_scroll->verticalScrollBar()->setValue(heading->y());
+    });
+    layout->addWidget(m_sections);
+    layout->addWidget(m_scroll, 3);
+    auto* side = new QVBoxLayout;
+    auto* title = new QLabel(tr("Check"), this);
+    QFont bold = font();
+    bold.setWeight(QFont::DemiBold);
+    title->setFont(bold);
+    m_problems->setObjectName(QStringLiteral("problemList"));
+    m_problems->setAccessibleName(tr("Errors and warnings; choose one to go to its setting"));
+    m_problems->setWordWrap(true);
+    m_problems->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    m_estimate->setObjectName(QStringLiteral("memoryEstimate"));
+    m_devices->setObjectName(QStringLiteral("deviceList"));
+    for (QLabel* label : { m_estimate, m_devices }) {
+        label->setWordWrap(true);
+        label->setTextFormat(Qt::PlainText);
+        label->setAlignment(Qt::AlignTop);
+    }
+    side->addWidget(title);
+    side->addWidget(m_problems, 1);
+    side->addWidget(m_estimate);
+    side->addWidget(m_devices);
+    layout->addLayout(side, 1);
+    connect(m_problems, &QListWidget::itemClicked, this, [this](QListWidgetItem* item) { goTo(item->data(Qt::UserRole).toString().toStdString()); });
+    connect(m_problems, &QListWidget::itemActivated, this, [this](QListWidgetItem* item) { goTo(item->data(Qt::UserRole).toString().toStdString()); });
+}
+
+ConfigurePage::Row ConfigurePage::makeRow(const config::Setting& setting, QWidget* parent)
+{
+    Row row;
+    row.setting = &setting;
+    row.widget = new QWidget(parent);
+    row.widget->setObjectName(QStringLiteral("row.") + qs(setting.key));
+    QString help = qs(setting.help);
+    QStringList names;
+    for (const config::Alias& alias : setting.aliases)
+        names << qs(alias.name);
+    QString tip = QStringLiteral("%1\n%2\n%3").arg(qs(setting.key), help, tr("Expects %1.").arg(qs(config::expectation(setting))));
+    if (!names.isEmpty())
+        tip += QLatin1Char('\n') + tr("Also known as %1.").arg(names.join(QStringLiteral(", ")));
+    row.widget->setToolTip(tip);
+    row.name = new QLabel(readable(setting.field()), row.widget);
+    row.name->setFixedWidth(kNameWidth);
+    row.mark = new ElidedLabel(row.widget);
+    row.mark->setFont(theme().smallFont());
+    row.problem = new QLabel(row.widget);
+    row.problem->setWordWrap(true);
+    row.problem->setTextFormat(Qt::PlainText);
+    row.problem->hide();
+    row.reset = new QToolButton(row.widget);
+    row.reset->setObjectName(QStringLiteral("reset.") + qs(setting.key));
+    theme().setIcon(row.reset, QStringLiteral("reset"));
+    row.reset->setAutoRaise(true);
+    row.reset->setToolTip(tr("Back to the base's value"));
+    row.reset->setAccessibleName(tr("Reset %1").arg(qs(setting.key)));
+    const std::string key = setting.key;
+    QWidget* editor = nullptr;
+    if (setting.type == config::ValueType::Boolean) {
+        editor = row.check = new QCheckBox(row.widget);
+        connect(row.check, &QCheckBox::clicked, this, [this, key](bool on) { m_form->set(key, on ? "true" : "false"); });
+    } else if (!setting.range.choices.empty() && setting.type == config::ValueType::Text) {
+        editor = row.choice = new QComboBox(row.widget);
+        for (const std::string& choice : setting.range.choices)
+            row.choice->addItem(qs(choice));
+        connect(row.choice, &QComboBox::textActivated, this, [this, key](const QString& text) { m_form->set(key, text.toStdString()); });
+    } else {
+        editor = row.edit = new QLineEdit(row.widget);
+        connect(row.edit, &QLineEdit::textEdited, this, [this, key](const QString& text) { m_form->set(key, text.toStdString()); });
+    }
+    editor->setObjectName(QStringLiteral("edit.") + qs(setting.key));
+    editor->setAccessibleName(qs(setting.key));
+    editor->setFixedWidth(kEditWidth);
+    row.name->setBuddy(editor);
+    auto* line = new QHBoxLayout;
+    line->addWidget(row.name);
+    line->addWidget(editor);
+    line->addWidget(row.reset);
+    line->addWidget(row.mark, 1);
+    auto* layout = new QVBoxLayout(row.widget);
+    layout->setContentsMargins(0, 1, 0, 1);
+    layout->setSpacing(0);
+    layout->addLayout(line);
+    auto* problemLine = new QHBoxLayout;
+    problemLine->setContentsMargins(kNameWidth + line->spacing(), 0, 0, 3);
+    problemLine->addWidget(row.problem);
+    layout->addLayout(problemLine);
+    connect(row.reset, &QToolButton::clicked, this, [this, key] { m_form->reset(key); });
+    return row;
+}
+
+void ConfigurePage::buildFooter(QBoxLayout* layout)
+{
+    m_runName->setObjectName(QStringLiteral("newRunName"));
+    m_runName->setAccessibleName(tr("Name of the run"));
+    m_runName->setToolTip(tr("Folder of the run below runs/"));
+    m_runName->setMaximumWidth(220);
+    m_command->setObjectName(QStringLiteral("commandLine"));
+    m_command->setAccessibleName(tr("The command that starts this run"));
+    m_command->setToolTip(tr("The same run from a terminal or on a server"));
+    m_command->setReadOnly(true);
+    m_command->setFont(theme().fixedFont());
+    auto* copy = new QToolButton(this);
+    copy->setObjectName(QStringLiteral("copyCommand"));
+    theme().setIcon(copy, QStringLiteral("copy"));
+    copy->setToolTip(tr("Copy the command"));
+    copy->setAccessibleName(copy->toolTip());
+    copy->setAutoRaise(true);
+    auto* dry = new QPushButton(tr("Dry run"), this);
+    dry->setObjectName(QStringLiteral("dryRun"));
+    dry->setToolTip(tr("Show the resolved configuration, start nothing"));
+    m_start->setObjectName(QStringLiteral("startRun"));
+    theme().setIcon(m_start, QStringLiteral("play"));
+    auto* line = new QHBoxLayout;
+    line->addWidget(new QLabel(tr("run name"), this));
+    line->addWidget(m_runName);
+    line->addWidget(m_command, 1);
+    line->addWidget(copy);
+    line->addWidget(dry);
+    line->addWidget(m_start);
+    layout->addLayout(line);
+    connect(copy, &QToolButton::clicked, this, [this] { QApplication::clipboard()->setText(m_command->text()); });
+    connect(dry, &QPushButton::clicked, this, &ConfigurePage::dryRun);
+    connect(m_start, &QPushButton::clicked, this, &ConfigurePage::startRun);
+    connect(m_runName, &QLineEdit::textEdited, this, [this](const QString& text) {
+        m_nameIsOwn = !text.isEmpty();
+        refreshFooter();
+    });
+}
+
+void ConfigurePage::activated()
+{
+    refreshFooter();
+    askDevices();
+}
+
+void ConfigurePage::focusFilter()
+{
+    m_filter->setFocus();
+    m_filter->selectAll();
+}
+
+void ConfigurePage::loadFile(const std::filesystem::path& file)
+{
+    m_nameIsOwn = false;
+    m_form->loadFile(file);
+    refreshBases();
+}
+
+void ConfigurePage::refreshBases()
+{
+    m_base->clear();
+    bool isListed = m_form->file().empty();
+    for (const std::filesystem::path& file : workbench().project.configurations()) {
+        m_base->addItem(qs(file.filename()), qs(file));
+        isListed = isListed || file == m_form->file();
+    }
+    if (!isListed)
+        m_base->addItem(qs(m_form->file()), qs(m_form->file()));
+    for (const std::string& preset : config::presetNames())
+        m_base->addItem(tr("preset %1").arg(qs(preset)), QStringLiteral("preset:") + qs(preset));
+    const QString present = m_form->file().empty() ? QStringLiteral("preset:") + qs(m_form->preset()) : qs(m_form->file());
+    m_base->setCurrentIndex(m_base->findData(present));
+    refreshFooter();
+}
+
+void ConfigurePage::refreshRows()
+{
+    std::map<std::string, QString> problems;
+    for (const config::Problem& problem : m_form->problems())
+        problems[problem.key] += (problems[problem.key].isEmpty() ? QString() : QStringLiteral("\n")) + qs(problem.message);
+    for (Row& row : m_rows) {
+        const std::string& key = row.setting->key;
+        const QString value = qs(m_form->value(key));
+        if (row.edit != nullptr && row.edit->text() != value)
+            row.edit->setText(value);
+        if (row.choice != nullptr)
+            row.choice->setCurrentIndex(row.choice->findText(value));
+        if (row.check != nullptr)
+            row.check->setChecked(value == QStringLiteral("true"));
+        const bool isChanged = m_form->isChanged(key);
+        const auto base = m_form->report().base.find(key);
+        const QString unit = row.setting->unit.empty() ? QString() : QStringLiteral("%1   ").arg(qs(row.setting->unit));
+        row.mark->setText(isChanged ? unit + tr("changed from %1").arg(base == m_form->report().base.end() ? QString() : qs(base->second)) : unit + qs(row.setting->help));
+        setRole(row.mark, theme(), isChanged ? ColorRole::Accent : ColorRole::Secondary);
+        row.reset->setEnabled(isChanged);
+        const auto problem = problems.find(key);
+        row.problem->setVisible(problem != problems.end());
+        if (problem != problems.end()) {
+            row.problem->setText(QStringLiteral("✕ ") + problem->second);
+            setRole(row.problem, theme(), ColorRole::Alert);
+        }
+    }
+    applyFilter();
+}
+
+void ConfigurePage::refreshProblems()
+{
+    m_problems->clear();
+    const auto add = [this](const config::Problem& problem, bool isError) {
+        const QString where = problem.key.empty() ? qs(problem.where) : qs(problem.key);
+        auto* item = new QListWidgetItem(QStringLiteral("%1 %2%3").arg(isError ? QStringLiteral("✕") : QStringLiteral("!"), where.isEmpty() ? QString() : where + QStringLiteral(": "), qs(problem.message)), m_problems);
+        item->setForeground(theme().color(isError ? ColorRole::Alert : ColorRole::Warning));
+        item->setData(Qt::UserRole, qs(problem.key));
+        item->setToolTip(qs(config::describe(problem)));
+    };
+    const auto problems = m_form->problems();
+    for (const config::Problem& problem : problems)
+        add(problem, true);
+    for (const config::Problem& warning : m_form->warnings())
+        add(warning, false);
+    if (m_problems->count() == 0) {
+        auto* item = new QListWidgetItem(tr("✓ No errors, no warnings."), m_problems);
+        item->setForeground(theme().color(ColorRole::Good));
+    }
+    const auto memory = estimateMemory(m_form->report());
+    QString text = memory ? tr("Estimate of memory per rank: weights %1 + gradients and optimizer %2 + key-value cache up to %3 = %4, without activations.")
+                                .arg(bytes(memory->weightsBytes), bytes(memory->optimizerBytes), bytes(memory->cacheBytes), bytes(memory->totalBytes()))
+                          : tr("Estimate of memory: needs the model's config.json.");
+    // Time: what the newest run of this project with the same model took.
+    const auto same = [this](const RunSummary& run) {
+        const auto model = run.settings.find("model.path");
+        return model != run.settings.end() && qs(model->second).remove(QLatin1Char('"')) == qs(m_form->report().read.loaded.config.model.path);
+    };
+    QString timeText = tr("Estimate of time: no earlier run with this model to judge from.");
+    for (const auto& run : workbench().project.runs()) {
+        const auto seconds = run->last.find(metric_names::kStepSeconds);
+        if (same(*run) && seconds != run->last.end()) {
+            const auto steps = static_cast<double>(m_form->report().read.loaded.config.run.steps);
+            timeText = tr("Estimate of time: about %1 for %2 steps, by the last step of %3.").arg(duration(seconds->second * steps)).arg(steps).arg(qs(run->name));
+        }
+    }
+    m_estimate->setText(text + QLatin1Char('\n') + timeText);
+}
+
+std::filesystem::path ConfigurePage::runFolder() const
+{
+    const ProjectModel& project = workbench().project;
+    const std::filesystem::path base = project.isOpen() ? project.folder() : m_form->file().empty() ? std::filesystem::current_path() : m_form->file().parent_path();
+    const std::filesystem::path runs = base.filename() == "runs" ? base : base / "runs";
+    if (m_nameIsOwn)
+        return runs / m_runName->text().toStdString();
+    const std::string name = m_form->report().read.loaded.config.run.name;
+    return RunControl::freeRunFolder(runs, name.empty() ? "run" : name);
+}
+
+std::filesystem::path ConfigurePage::configurationFile() const { return m_form->file().empty() ? runFolder() / "config.toml" : m_form->file(); }
+
+void ConfigurePage::refreshFooter()
+{
+    const std::filesystem::path folder = runFolder();
+    if (!m_nameIsOwn)
+        m_runName->setText(qs(folder.filename()));
+    m_command->setText(RunControl::asShellLine(RunControl::trainCommand(m_control.program(), configurationFile(), m_form->overrides(), folder)));
+    m_command->setCursorPosition(0);
+    const auto problems = m_form->problems();
+    std::error_code error;
+    const bool isTaken = std::filesystem::exists(folder, error);
+    m_start->setEnabled(m_form->isValid() && !isTaken);
+    m_start->setToolTip(!problems.empty() ? tr("Mend first: %1").arg(qs(config::describe(problems.front())))
+            : isTaken                     ? tr("A run of this name is there already.")
+                                          : tr("Start the run (Ctrl+Return). It goes on when the window is closed."));
+}
+
+void ConfigurePage::applyFilter()
+{
+    const QString text = m_filter->text().trimmed();
+    std::map<std::string, bool> hasRows;
+    for (const Row& row : m_rows) {
+        bool fits = !m_onlyChanged->isChecked() || m_form->isChanged(row.setting->key);
+        if (fits && !text.isEmpty())
+            fits = row.widget->toolTip().contains(text, Qt::CaseInsensitive) || row.name->text().contains(text, Qt::CaseInsensitive);
+        row.widget->setVisible(fits);
+        hasRows[row.setting->section()] = hasRows[row.setting->section()] || fits;
+    }
+    for (const auto& [section, heading] : m_headings)
+        heading->setVisible(hasRows[section]);
+    m_onlyChanged->setText(tr("only changed (%1)").arg(m_form->changes().size()));
+}
+
+void ConfigurePage::goTo(const std::string& key)
+{
+    for (const Row& row : m_rows)
+        if (row.setting->key == key) {
+            m_filter->clear();
+            m_onlyChanged->setChecked(false);
+            m_scroll->ensureWidgetVisible(row.widget, 0, 120);
+            QWidget* editor = row.edit != nullptr ? static_cast<QWidget*>(row.edit) : row.choice != nullptr ? static_cast<QWidget*>(row.choice) : row.check;
+            editor->setFocus();
+        }
+}
+
+void ConfigurePage::askDevices()
+{
+    if (m_doctor != nullptr || m_control.program().empty())
+        return;
+    m_devices->setText(tr("Looking for devices…"));
+    m_doctor = new QProcess(this);
+    connect(m_doctor, &QProcess::finished, this, [this] {
+        const QJsonObject report = QJsonDocument::fromJson(m_doctor->readAllStandardOutput()).object();
+        const QJsonObject machine = report.value(QStringLiteral("machine")).toObject();
+        QStringList found { QStringLiteral("cpu") };
+        int index = 0;
+        for (const QJsonValue& gpu : machine.value(QStringLiteral("gpus")).toArray())
+            found << QStringLiteral("cuda:%1 %2").arg(index++).arg(gpu.isString() ? gpu.toString() : gpu.toObject().value(QStringLiteral("name")).toString());
+        m_devices->setText(tr("Devices for run.devices: %1").arg(found.join(QStringLiteral(", "))));
+    });
+    connect(m_doctor, &QProcess::errorOccurred, this, [this] { m_devices->setText(tr("Devices: unknown, %1 cannot be started.").arg(qs(m_control.program()))); });
+    m_doctor->start(qs(m_control.program()), { QStringLiteral("doctor"), QStringLiteral("--json") });
+}
+
+void ConfigurePage::saveAs()
+{
+    const QString file = QFileDialog::getSaveFileName(this, tr("Save configuration"), qs(workbench().project.folder() / (m_runName->text().toStdString() + ".toml")), tr("Configuration (*.toml)"));
+    if (file.isEmpty())
+        return;
+    try {
+        writeFileAtomically(file.toStdString(), m_form->toToml());
+        loadFile(file.toStdString());
+    } catch (const std::exception& error) {
+        QMessageBox::warning(this, tr("Save configuration"), QString::fromUtf8(error.what()));
+    }
+}
+
+void ConfigurePage::dryRun()
+{
+    auto* dialog = new QDialog(this);
+    dialog->setObjectName(QStringLiteral("dryRunDialog"));
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setWindowTitle(tr("Resolved configuration"));
+    auto* text = new QPlainTextEdit(qs(m_form->toToml()), dialog);
+    text->setObjectName(QStringLiteral("dryRunText"));
+    text->setAccessibleName(tr("Resolved configuration"));
+    text->setReadOnly(true);
+    text->setFont(theme().fixedFont());
+    auto* layout = new QVBoxLayout(dialog);
+    layout->addWidget(text);
+    dialog->resize(820, 700);
+    dialog->show();
+}
+
+void ConfigurePage::startRun()
+{
+    if (!m_start->isEnabled())
+        return;
+    const std::filesystem::path folder = runFolder();
+    if (!m_form->file().empty()) {
+        m_control.start(m_form->file(), m_form->overrides(), folder);
+    } else {
+        // A preset without a file: the run's own configuration is the file that starts it.
+        try {
+            createFolders(folder);
+            writeFileAtomically(folder / "config.toml", m_form->toToml());
+            m_control.start(folder / "config.toml", {}, folder);
+        } catch (const std::exception& error) {
+            QMessageBox::warning(this, tr("Start run"), QString::fromUtf8(error.what()));
+        }
+    }
+    m_nameIsOwn = false;
+}
+
+} // namespace midpoint::gui

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Is this run valid, will it fit, and what exactly will start? A form made from the settings table, problems as they are typed,
+// estimates, the exact command line, and the button that starts it.
+#pragma once
+
+#include "widgets/common/page.h"
+#include "widgets/viewmodels/config_form.h"
+
+#include <filesystem>
+#include <map>
+
+class QCheckBox;
+class QComboBox;
+class QFormLayout;
+class QLabel;
+class QLineEdit;
+class QListWidget;
+class QProcess;
+class QPushButton;
+class QScrollArea;
+class QToolButton;
+
+class QBoxLayout;
+
+namespace midpoint::gui {
+
+class RunControl;
+
+class ConfigurePage : public Page {
+    Q_OBJECT
+public:
+    ConfigurePage(Workbench& workbench, RunControl& control, QWidget* parent);
+    void activated() override;
+    void focusFilter() override;
+    void loadFile(const std::filesystem::path& file);
+    void startRun();
+    void undo() { m_form->undo(); }
+    void redo() { m_form->redo(); }
+    ConfigForm& form() { return *m_form; }
+
+private:
+    struct Row {
+        const config::Setting* setting = nullptr;
+        QWidget* widget = nullptr; // the whole row
+        QLabel* name = nullptr;
+        QLineEdit* edit = nullptr; // one of the three
+        QComboBox* choice = nullptr;
+        QCheckBox* check = nullptr;
+        QLabel* mark = nullptr;    // default, or what it was changed from
+        QLabel* problem = nullptr;
+        QToolButton* reset = nullptr;
+    };
+    void buildToolbar(QBoxLayout* layout);
+    void buildForm(QBoxLayout* layout);
+    void buildFooter(QBoxLayout* layout);
+    Row makeRow(const config::Setting& setting, QWidget* parent);
+    void refreshBases();
+    void refreshRows();
+    void refreshProblems();
+    void refreshFooter();
+    void applyFilter();
+    void goTo(const std::string& key);
+    void askDevices();
+    void saveAs();
+    void dryRun();
+    std::filesystem::path runFolder() const;
+    std::filesystem::path configurationFile() const; // the file that the command names
+
+    RunControl& m_control;
+    ConfigForm* m_form;
+    QComboBox* m_base;
+    QLineEdit* m_filter;
+    QCheckBox* m_onlyChanged;
+    QListWidget* m_sections;
+    QScrollArea* m_scroll;
+    std::vector<Row> m_rows;
+    std::map<std::string, QLabel*> m_headings;
+    QListWidget* m_problems;
+    QLabel* m_estimate;
+    QLabel* m_devices;
+    QLineEdit* m_runName;
+    QLineEdit* m_command;
+    QPushButton* m_start;
+    QProcess* m_doctor = nullptr;
+    bool m_nameIsOwn = false;
+};
+
+} // namespace midpoint::gui

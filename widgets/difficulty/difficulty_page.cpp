@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/difficulty/difficulty_page.h"
+
+#include "widgets/common/action_registry.h"
+#include "widgets/common/step_bar.h"
+#include "widgets/common/table_support.h"
+#include "widgets/common/value_strip.h"
+#include "widgets/plot/bar_tile.h"
+#include "widgets/plot/curve_tile.h"
+#include "widgets/plot/scatter_tile.h"
+#include "widgets/viewmodels/format.h"
+#include "widgets/viewmodels/metric_names.h"
+#include "widgets/viewmodels/rows_model.h"
+#include "widgets/viewmodels/run_model.h"
+
+#include <QComboBox>
+#include <QGridLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QRegularExpression>
+#include <QSpinBox>
+#include <QSplitter>
+#include <QTableView>
+#include <QTimer>
+#include <QToolButton>
+
+#include <cmath>
+
+namespace midpoint::gui {
+
+namespace {
+
+constexpr int kAskDelayMs = 150;
+constexpr double kJitterShare = 0.4; // of the distance between two levels k/G
+
+// The same offset for the same measurement at every redraw.
+double jitter(const DifficultyPair& pair)
+{
+    const auto hash = static_cast<std::uint64_t>(pair.promptIndex) * 0x9E3779B97F4A7C15ULL + static_cast<std::uint64_t>(pair.step) * 0xBF58476D1CE4E5B9ULL;
+    const double unit = static_cast<double>((hash ^ (hash >> 29)) % 10007) / 10007.0 * 2.0 - 1.0;
+    return unit * kJitterShare / static_cast<double>(pair.attempts);
+}
+
+} // namespace
+
+DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
+    : Page(workbench, QStringLiteral("difficultyPage"), parent)
+    , m_values(new ValueStrip(theme(), QStringLiteral("difficultyValues"), this))
+    , m_set(new QComboBox(this))
+    , m_window(new QSpinBox(this))
+    , m_filter(new QLineEdit(this))
+    , m_count(new QLabel(this))
+    , m_scatter(new ScatterTile(theme(), QStringLiteral("plotScatter"), tr("Predicted and measured difficulty"),
+          { tr("predicted difficulty (1 − success rate)"), tr("measured difficulty") }, this))
+    , m_calibration(new BarTile(theme(), QStringLiteral("plotCalibration"), tr("Calibration"), { tr("predicted difficulty, mean of bin"), tr("measured difficulty") }, this))
+    , m_pearson(new CurveTile(theme(), QStringLiteral("plotPearson"), tr("Prediction over steps"), { tr("training step"), tr("Pearson / error") }, this))
+    , m_histogram(new BarTile(theme(), QStringLiteral("plotPool"), tr("Difficulty of pool, selection and measurement"), { tr("difficulty (1 − success rate)"), tr("share of prompts") }, this))
+    , m_table(new QTableView(this))
+    , m_model(new RowsModel(this))
+    , m_history(new BarTile(theme(), QStringLiteral("plotHistory"), tr("History of a prompt"), { tr("training step"), tr("difficulty (1 − success rate)") }, this))
+    , m_askTimer(new QTimer(this))
+{
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 6, 8, 6);
+    layout->setSpacing(4);
+    auto* bar = new QHBoxLayout;
+    buildToolbar(bar);
+    layout->addLayout(bar);
+    layout->addWidget(m_values);
+    auto* plots = new QWidget(this);
+    auto* grid = new QGridLayout(plots);
+    grid->setContentsMargins(0, 0, 0, 0);
+    grid->setSpacing(6);
+    grid->addWidget(m_scatter, 0, 0, 2, 1);
+    grid->addWidget(m_calibration, 0, 1, 2, 1);
+    grid->addWidget(m_pearson, 0, 2);
+    grid->addWidget(m_histogram, 1, 2);
+    for (int column = 0; column < 3; ++column)
+        grid->setColumnStretch(column, column == 2 ? 4 : 3);
+    auto* lower = new QSplitter(Qt::Horizontal, this);
+    lower->setObjectName(QStringLiteral("difficultyLower"));
+    auto* tablePane = new QWidget(lower);
+    auto* tableLayout = new QVBoxLayout(tablePane);
+    tableLayout->setContentsMargins(0, 0, 0, 0);
+    tableLayout->setSpacing(3);
+    auto* filterBar = new QHBoxLayout;
+    filterBar->addWidget(m_filter, 1);
+    filterBar->addWidget(m_count);
+    tableLayout->addLayout(filterBar);
+    tableLayout->addWidget(m_table, 1);
+    buildTable();
+    lower->addWidget(tablePane);
+    lower->addWidget(m_history);
+    lower->setStretchFactor(0, 3);
+    lower->setStretchFactor(1, 2);
+    auto* split = new QSplitter(Qt::Vertical, this);
+    split->setObjectName(QStringLiteral("difficultySplit"));
+    split->addWidget(plots);
+    split->addWidget(lower);
+    split->setStretchFactor(0, 5);
+    split->setStretchFactor(1, 3);
+    split->setChildrenCollapsible(true);
+    layout->addWidget(split, 1);
+    m_calibration->setShowsIdentity(true);
+    m_calibration->setFixedX(Range { -0.02, 1.02 });
+    m_calibration->setFixedY(Range { -0.02, 1.02 });
+    m_histogram->setFixedX(Range { 0.0, 1.0 });
+    m_pearson->setFixedY(Range { 0.0, 1.0 });
+    m_history->setFixedY(Range { -0.02, 1.02 });
+    m_history->setPlaceholder(tr("Choose a prompt in the table to see its history."));
+    m_askTimer->setSingleShot(true);
+    connect(m_askTimer, &QTimer::timeout, this, &DifficultyPage::ask);
+    const auto askSoon = [this] {
+        if (isVisible() && !m_askTimer->isActive())
+            m_askTimer->start(kAskDelayMs);
+    };
+    connect(&run(), &RunModel::currentStepChanged, this, askSoon);
+    connect(&run(), &RunModel::factsChanged, this, askSoon);
+    connect(&run(), &RunModel::opened, this, [this] {
+        m_view = nullptr;
+        m_selected = -1;
+        m_model->setRows(0); // the prompts of the run before are gone
+        m_history->setPlaceholder(tr("Choose a prompt in the table to see its history."));
+        showPlots();
+        showValues();
+    });
+    connect(&run(), &RunModel::difficultyArrived, this, &DifficultyPage::show);
+    connect(&run(), &RunModel::promptHistoryArrived, this, [this](std::shared_ptr<const PromptHistory> history) { showHistory(*history); });
+    connect(&run(), &RunModel::dataArrived, this, &DifficultyPage::refreshPearson);
+    connect(&run(), &RunModel::curvesReplaced, this, &DifficultyPage::refreshPearson);
+    connect(m_scatter, &ScatterTile::pointClicked, this, &DifficultyPage::selectPrompt);
+    showPlots();
+    showValues();
+}
+
+void DifficultyPage::buildToolbar(QBoxLayout* layout)
+{
+    m_set->setObjectName(QStringLiteral("difficultySet"));
+    m_set->setAccessibleName(tr("Which measurements are shown"));
+    m_set->setToolTip(tr("Selected prompts were chosen near the target, which lowers Pearson; reference and explored prompts are drawn uniformly"));
+    m_set->addItem(tr("all measured"), QVariant::fromValue(static_cast<int>(MeasuredSet::All)));
+    m_set->addItem(tr("reference and explored only"), QVariant::fromValue(static_cast<int>(MeasuredSet::Uniform)));
+    m_set->addItem(tr("selected for training only"), QVariant::fromValue(static_cast<int>(MeasuredSet::Selected)));
+    m_window->setObjectName(QStringLiteral("difficultyWindow"));
+    m_window->setAccessibleName(tr("Steps in the window"));
+    m_window->setToolTip(tr("How many steps up to the shown one are measured together"));
+    m_window->setRange(1, 1000);
+    m_window->setValue(10);
+    m_window->setSuffix(tr(" steps"));
+    m_filter->setObjectName(QStringLiteral("promptFilter"));
+    m_filter->setPlaceholderText(tr("Search prompts: text, source:name, predicted>0.4, seen=0"));
+    m_filter->setAccessibleName(tr("Search prompts"));
+    m_filter->setClearButtonEnabled(true);
+    layout->addWidget(new StepBar(workbench(), QStringLiteral("difficultyStep"), this));
+    layout->addSpacing(12);
+    layout->addWidget(new QLabel(tr("window"), this));
+    layout->addWidget(m_window);
+    layout->addSpacing(12);
+    layout->addWidget(new QLabel(tr("measurements"), this));
+    layout->addWidget(m_set);
+    layout->addStretch(1);
+    connect(m_set, &QComboBox::currentIndexChanged, this, &DifficultyPage::ask);
+    connect(m_window, &QSpinBox::valueChanged, this, &DifficultyPage::ask);
+    connect(m_filter, &QLineEdit::textChanged, this, &DifficultyPage::applyFilter);
+}
+
+void DifficultyPage::buildTable()
+{
+    const auto standing = [this](std::size_t row) -> const PromptStanding& {
+        static const PromptStanding none;
+        return m_view && row < m_view->standings.size() ? m_view->standings[row] : none;
+    };
+    const auto prompt = [this](std::size_t row) -> const store::PromptRecord& { return run().facts().prompts[row]; };
+    const double missing = std::numeric_limits<double>::quiet_NaN();
+    const auto measured = [standing, missing](std::size_t row) {
+        const PromptStanding& s = standing(row);
+        return s.attempts > 0 ? 1.0 - static_cast<double>(s.successes) / static_cast<double>(s.attempts) : missing;
+    };
+    const auto integer = [](auto get) { return [get](std::size_t row) { return QString::number(get(row)); }; };
+    std::vector<ColumnSpec> columns;
+    columns.push_back({ tr("prompt"), tr("Position in the pool"), [](std::size_t row) { return QString::number(row); },
+        [](std::size_t row) { return static_cast<double>(row); }, {} });
+    columns.push_back({ tr("text"), {}, [prompt](std::size_t row) { return qs(prompt(row).text.substr(0, 300)).simplified(); }, {},
+        [prompt](std::size_t row) { return qs(prompt(row).text.substr(0, 2000)); } });
+    columns.push_back({ tr("predicted"), tr("Predicted difficulty, 1 − success rate"),
+        [standing](std::size_t row) { return number(standing(row).predicted); },
+        [standing, missing](std::size_t row) { return standing(row).predicted.value_or(missing); },
+        [standing](std::size_t row) { return standing(row).predicted ? fullPrecision(*standing(row).predicted) : QString(); } });
+    columns.push_back({ tr("right"), tr("Right answers of the last measurement"),
+        [standing](std::size_t row) {
+            const PromptStanding& s = standing(row);
+            return s.attempts > 0 ? QStringLiteral("%1/%2").arg(s.successes).arg(s.attempts) : QStringLiteral("-");
+        },
+        [measured](std::size_t row) { return 1.0 - measured(row); }, {} });
+    columns.push_back({ tr("error"), tr("Predicted − measured difficulty"),
+        [standing, measured](std::size_t row) {
+            const double error = standing(row).predicted.value_or(std::nan("")) - measured(row);
+            return std::isnan(error) ? QStringLiteral("-") : QStringLiteral("%1%2").arg(error >= 0 ? QStringLiteral("+") : QString()).arg(error, 0, 'f', 3);
+        },
+        [standing, measured, missing](std::size_t row) { return standing(row).predicted.value_or(missing) - measured(row); }, {} });
+    columns.push_back({ tr("seen"), tr("How often the prompt was measured"), integer([standing](std::size_t row) { return standing(row).seen; }),
+        [standing](std::size_t row) { return static_cast<double>(standing(row).seen); }, {} });
+    columns.push_back({ tr("last step"), tr("Step of the last measurement"),
+        [standing](std::size_t row) { return standing(row).lastStep < 0 ? QStringLiteral("-") : QString::number(standing(row).lastStep); },
+        [standing, missing](std::size_t row) { return standing(row).lastStep < 0 ? missing : static_cast<double>(standing(row).lastStep); }, {} });
+    columns.push_back({ tr("in buffer"), tr("Groups of this prompt in the replay buffer, by its newest full list"),
+        integer([standing](std::size_t row) { return standing(row).inBuffer; }), [standing](std::size_t row) { return static_cast<double>(standing(row).inBuffer); }, {} });
+    columns.push_back({ tr("source"), tr("Data set"), [prompt](std::size_t row) { return qs(prompt(row).source); }, {}, {} });
+    m_model->setColumns(std::move(columns));
+    styleTable(m_table, QStringLiteral("promptTable"), tr("Prompts of the pool"));
+    m_table->setModel(m_model);
+    m_table->setSortingEnabled(true);
+    m_table->sortByColumn(0, Qt::AscendingOrder);
+    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+    constexpr int kWidths[] = { 70, 300, 80, 60, 70, 60, 80, 80, 100 };
+    for (int i = 0; i < 9; ++i)
+        m_table->setColumnWidth(i, kWidths[i]);
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& index) {
+        if (index.isValid())
+            showPrompt(static_cast<std::int64_t>(m_model->sourceRow(index.row())));
+    });
+    connect(m_table, &QTableView::doubleClicked, this, [this] { Q_EMIT screenRequested(QStringLiteral("rollouts")); });
+}
+
+void DifficultyPage::activated() { ask(); }
+
+void DifficultyPage::focusFilter()
+{
+    m_filter->setFocus();
+    m_filter->selectAll();
+}
+
+void DifficultyPage::ask()
+{
+    if (!run().isOpen())
+        return;
+    DifficultyRequest request;
+    request.step = run().currentStep();
+    request.windowSteps = m_window->value();
+    request.set = static_cast<MeasuredSet>(m_set->currentData().toInt());
+    const QString target = qs(run().setting("selection.target"));
+    if (!target.isEmpty())
+        request.targetSuccess = target.toDouble();
+    run().askDifficulty(request);
+}
+
+void DifficultyPage::show(std::shared_ptr<const DifficultyView> view)
+{
+    const bool isFirst = !m_view;
+    m_view = std::move(view);
+    showValues();
+    showPlots();
+    if (isFirst || m_model->sourceRows() != run().facts().prompts.size())
+        m_model->setRows(run().facts().prompts.size());
+    else
+        m_model->refreshTexts();
+    m_count->setText(tr("%1 of %2 prompts").arg(m_model->rowCount()).arg(m_model->sourceRows()));
+    if (isFirst && m_selected < 0 && !m_view->pairs.empty())
+        showPrompt(m_view->pairs.back().promptIndex);
+}
+
+void DifficultyPage::showValues()
+{
+    const auto interval = [](const std::optional<statistics::Interval>& i) {
+        return i ? tr("95 %: %1 to %2").arg(number(i->low), number(i->high)) : QString();
+    };
+    std::vector<KeyValue> values;
+    if (!m_view) {
+        values.push_back({ tr("Pearson"), QStringLiteral("-"), tr("nothing measured yet"), {} });
+        m_values->setValues(std::move(values));
+        return;
+    }
+    const DifficultySummary& s = m_view->summary;
+    const QString none = tr("n/a");
+    values.push_back({ tr("Pearson"), s.pearson.value ? number(s.pearson.value) : none,
+        s.pearson.value ? interval(s.pearson.interval) : qs(s.pearson.undefinedBecause), tr("Predicted against measured difficulty of each measured group.") });
+    values.push_back({ tr("noise ceiling"), s.ceiling ? number(s.ceiling->pearson) : none,
+        s.ceiling ? tr("best that is possible") : tr("too few rollouts"),
+        tr("Measured rates are noisy: with few rollouts per prompt even a perfect predictor stays below 1. sqrt(variance of true rates / variance of measured ones).") });
+    values.push_back({ tr("Spearman"), s.spearman.value ? number(s.spearman.value) : none,
+        s.spearman.value ? interval(s.spearman.interval) : qs(s.spearman.undefinedBecause), tr("The same over ranks.") });
+    values.push_back({ tr("mean abs. error"), s.meanAbsoluteError ? number(s.meanAbsoluteError) : none, tr("of difficulty"), {} });
+    values.push_back({ tr("bias"), s.bias ? QStringLiteral("%1%2").arg(*s.bias >= 0 ? QStringLiteral("+") : QString(), number(s.bias)) : none,
+        s.bias ? (*s.bias >= 0 ? tr("predicted too hard") : tr("predicted too easy")) : QString(), tr("Mean of predicted − measured difficulty.") });
+    values.push_back({ tr("calibration error"), s.calibrationError ? number(s.calibrationError) : none, tr("ECE, 10 bins"), {} });
+    values.push_back({ tr("near the target"), s.pairs > 0 ? percent(s.inBandShare) : none,
+        tr("difficulty %1 ± %2").arg(number(1.0 - m_view->request.targetSuccess), number(m_view->request.bandHalfWidth)), tr("Share of measured groups within the target band.") });
+    values.push_back({ tr("measured groups"), QString::number(s.pairs),
+        m_view->roundStep >= 0 ? tr("%1, round of step %2").arg(qs(m_view->belief)).arg(m_view->roundStep) : tr("no predictions"), {} });
+    m_values->setValues(std::move(values));
+}
+
+void DifficultyPage::showPlots()
+{
+    const QString nothing = !run().isOpen() ? tr("Open a run to see its difficulty.")
+        : !m_view                           ? tr("Reading…")
+        : m_view->roundStep < 0             ? tr("No predictions up to this step: with uniform choice, or before the first round, difficulty is measured only.")
+                                            : tr("No measured groups in this window. Choose a larger window or another step.");
+    const bool hasPairs = m_view && !m_view->pairs.empty();
+    m_scatter->setPlaceholder(hasPairs ? QString() : nothing);
+    m_calibration->setPlaceholder(hasPairs ? QString() : nothing);
+    m_histogram->setPlaceholder(m_view && (hasPairs || m_view->roundStep >= 0) ? QString() : nothing);
+    if (!m_view)
+        return;
+    std::vector<ScatterPoint> points;
+    for (const DifficultyPair& pair : m_view->pairs)
+        points.push_back({ pair.predicted, pair.measured() + jitter(pair), pair.promptIndex, pair.isUniform ? 1 : 0 });
+    m_scatter->setPoints(std::move(points), { tr("selected for training"), tr("reference or explored") });
+    m_scatter->setNote(m_scatter->showsDensity() ? tr("density of points") : tr("measured values jittered"));
+    m_scatter->ring(m_selected);
+    std::vector<IntervalPoint> bins;
+    for (const CalibrationBin& bin : m_view->summary.bins)
+        bins.push_back({ bin.predictedMean, bin.measuredMean, bin.interval.low, bin.interval.high, static_cast<double>(bin.prompts) });
+    m_calibration->setIntervals(std::move(bins), tr("mean of bin, 95 % interval"));
+    const double target = 1.0 - m_view->request.targetSuccess;
+    m_histogram->setBand(Range { target - m_view->request.bandHalfWidth, target + m_view->request.bandHalfWidth }, tr("target band"));
+    std::vector<HistogramSet> sets;
+    sets.push_back({ tr("pool, predicted"), m_view->binEdges, m_view->poolShare, 4, true });
+    sets.push_back({ tr("selected, predicted"), m_view->binEdges, m_view->selectedShare, 1, false });
+    sets.push_back({ tr("measured"), m_view->binEdges, m_view->measuredShare, 0, false });
+    m_histogram->setHistograms(std::move(sets));
+    refreshPearson();
+}
+
+void DifficultyPage::refreshPearson()
+{
+    std::vector<CurveSpec> curves;
+    const auto add = [&](const char* metric, const QString& name, int color) {
+        if (const auto curve = run().curve(metric))
+            curves.push_back({ name, curve, color });
+    };
+    add(metric_names::kPearson, tr("Pearson"), 0);
+    add("dots/selected_pred_pearson", tr("of the selected"), 2);
+    add("dots/pred_ceiling", tr("noise ceiling"), 4);
+    add("dots/pred_mae", tr("mean abs. error"), 1);
+    add("dots/pred_ece", tr("calibration error"), 3);
+    m_pearson->setXTitle(axisTitle(run().xQuantity()));
+    m_pearson->setPlaceholder(!curves.empty() ? QString() : run().isOpen() ? tr("This run records no prediction quality.") : tr("Open a run to see its difficulty."));
+    m_pearson->setCurves(std::move(curves));
+}
+
+void DifficultyPage::applyFilter()
+{
+    const QString text = m_filter->text().trimmed();
+    if (text.isEmpty()) {
+        m_model->setFilter({});
+    } else {
+        QStringList words;
+        QString source;
+        std::vector<std::function<bool(const PromptStanding&)>> conditions;
+        static const QRegularExpression comparison(QStringLiteral("^(predicted|measured|seen|buffer)(<=|>=|<|>|=)([-0-9.]+)$"));
+        for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
+            const QRegularExpressionMatch match = comparison.match(word);
+            if (word.startsWith(QStringLiteral("source:"))) {
+                source = word.mid(7);
+            } else if (match.hasMatch()) {
+                const QString key = match.captured(1);
+                const QString sign = match.captured(2);
+                const double bound = match.captured(3).toDouble();
+                conditions.push_back([key, sign, bound](const PromptStanding& s) {
+                    const double value = key == QStringLiteral("predicted") ? s.predicted.value_or(std::nan(""))
+                        : key == QStringLiteral("seen")                      ? static_cast<double>(s.seen)
+                        : key == QStringLiteral("buffer")                    ? static_cast<double>(s.inBuffer)
+                        : s.attempts > 0 ? 1.0 - static_cast<double>(s.successes) / static_cast<double>(s.attempts)
+                                         : std::nan("");
+                    return sign == QStringLiteral("<") ? value < bound
+                        : sign == QStringLiteral(">")  ? value > bound
+                        : sign == QStringLiteral("<=") ? value <= bound
+                        : sign == QStringLiteral(">=") ? value >= bound
+                                                       : value == bound;
+                });
+            } else {
+                words << word;
+            }
+        }
+        m_model->setFilter([this, words, source, conditions](std::size_t row) {
+            const store::PromptRecord& prompt = run().facts().prompts[row];
+            if (!source.isEmpty() && !qs(prompt.source).contains(source, Qt::CaseInsensitive))
+                return false;
+            static const PromptStanding none;
+            const PromptStanding& standing = m_view && row < m_view->standings.size() ? m_view->standings[row] : none;
+            for (const auto& condition : conditions)
+                if (!condition(standing))
+                    return false;
+            const QString whole = words.isEmpty() ? QString() : qs(prompt.text);
+            return std::all_of(words.begin(), words.end(), [&](const QString& word) { return whole.contains(word, Qt::CaseInsensitive); });
+        });
+    }
+    m_count->setText(tr("%1 of %2 prompts").arg(m_model->rowCount()).arg(m_model->sourceRows()));
+}
+
+void DifficultyPage::selectPrompt(std::int64_t promptIndex)
+{
+    int row = m_model->rowOfSource(static_cast<std::size_t>(promptIndex));
+    if (row < 0) {
+        m_filter->clear();
+        row = m_model->rowOfSource(static_cast<std::size_t>(promptIndex));
+    }
+    if (row >= 0) {
+        m_table->selectRow(row);
+        m_table->scrollTo(m_model->index(row, 0), QAbstractItemView::PositionAtCenter);
+    }
+}
+
+void DifficultyPage::showPrompt(std::int64_t promptIndex)
+{
+    m_selected = promptIndex;
+    m_scatter->ring(promptIndex);
+    run().askPromptHistory(promptIndex);
+}
+
+void DifficultyPage::showHistory(const PromptHistory& history)
+{
+    if (history.promptIndex != m_selected)
+        return;
+    std::vector<IntervalPoint> line;
+    for (std::size_t i = 0; i < history.predicted.steps.size(); ++i)
+        if (std::isfinite(history.predicted.values[i]))
+            line.push_back({ static_cast<double>(history.predicted.steps[i]), 1.0 - history.predicted.values[i], 0, 0, 0 });
+    constexpr std::size_t kMaximumLinePoints = 2000;
+    if (line.size() > kMaximumLinePoints) { // evenly thinned: a slow curve, drawn over a few hundred pixels
+        const std::size_t stride = line.size() / kMaximumLinePoints + 1;
+        std::vector<IntervalPoint> thin;
+        for (std::size_t i = 0; i < line.size(); i += stride)
+            thin.push_back(line[i]);
+        line = std::move(thin);
+    }
+    std::vector<IntervalPoint> points;
+    for (const store::Observation& observation : history.observations) {
+        const std::int64_t failures = observation.attempts - observation.successes;
+        if (const auto interval = statistics::wilson(failures, observation.attempts))
+            points.push_back({ static_cast<double>(observation.step), static_cast<double>(failures) / static_cast<double>(observation.attempts),
+                interval->low, interval->high, static_cast<double>(observation.attempts) });
+    }
+    m_history->setTitle(tr("History of prompt %1").arg(history.promptIndex));
+    m_history->setPlaceholder(line.empty() && points.empty() ? tr("Prompt %1 was never predicted or measured.").arg(history.promptIndex) : QString());
+    m_history->setFixedX(Range { 0.0, std::max(1.0, static_cast<double>(run().header().step)) });
+    m_history->setCurveThroughIntervals(std::move(line), tr("predicted"));
+    m_history->setIntervals(std::move(points), tr("measured, 95 % interval"));
+}
+
+} // namespace midpoint::gui

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Can the predictor be trusted, and is the training at the right difficulty? Predicted against measured, calibration, the pool,
+// and every prompt with its history.
+#pragma once
+
+#include "widgets/common/page.h"
+#include "widgets/viewmodels/run_data.h"
+
+#include <memory>
+
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QSpinBox;
+class QTableView;
+class QTimer;
+
+class QBoxLayout;
+
+namespace midpoint::gui {
+
+class BarTile;
+class CurveTile;
+class RowsModel;
+class ScatterTile;
+class ValueStrip;
+
+class DifficultyPage : public Page {
+    Q_OBJECT
+public:
+    DifficultyPage(Workbench& workbench, QWidget* parent);
+    void activated() override;
+    void focusFilter() override;
+    void showPrompt(std::int64_t promptIndex);
+
+private:
+    void buildToolbar(QBoxLayout* layout);
+    void buildTable();
+    void ask();
+    void show(std::shared_ptr<const DifficultyView> view);
+    void showValues();
+    void showPlots();
+    void showHistory(const PromptHistory& history);
+    void refreshPearson();
+    void applyFilter();
+    void selectPrompt(std::int64_t promptIndex);
+
+    ValueStrip* m_values;
+    QComboBox* m_set;
+    QSpinBox* m_window;
+    QLineEdit* m_filter;
+    QLabel* m_count;
+    ScatterTile* m_scatter;
+    BarTile* m_calibration;
+    CurveTile* m_pearson;
+    BarTile* m_histogram;
+    QTableView* m_table;
+    RowsModel* m_model;
+    BarTile* m_history;
+    QTimer* m_askTimer;
+    std::shared_ptr<const DifficultyView> m_view;
+    std::int64_t m_selected = -1;
+};
+
+} // namespace midpoint::gui

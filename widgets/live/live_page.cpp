@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/live/live_page.h"
+
+#include "widgets/common/action_registry.h"
+#include "widgets/common/value_strip.h"
+#include "widgets/live/live_plots.h"
+#include "widgets/viewmodels/format.h"
+#include "widgets/viewmodels/metric_names.h"
+#include "widgets/viewmodels/run_model.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QGridLayout>
+#include <QLabel>
+#include <QScrollArea>
+#include <QSignalBlocker>
+#include <QSlider>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include <algorithm>
+#include <cmath>
+
+namespace midpoint::gui {
+
+namespace {
+
+constexpr int kSliderSteps = 99; // 0.00 .. 0.99; finer values are typed
+constexpr int kTileWidth = 360;  // the least comfortable width of a tile
+constexpr int kTileHeight = 232;
+constexpr double kTrendSteps = 100.0;
+constexpr std::size_t kMaximumMarkers = 200;
+
+std::optional<PlotMarker> markerOf(const store::Event& event)
+{
+    const QString text = qs(event.message);
+    const double step = static_cast<double>(event.step);
+    if (event.level == store::EventLevel::Error)
+        return PlotMarker { step, MarkerKind::Alert, text };
+    if (event.level == store::EventLevel::Warning)
+        return PlotMarker { step, MarkerKind::Warning, text };
+    if (event.rule == "checkpoint")
+        return PlotMarker { step, MarkerKind::Checkpoint, text };
+    if (event.rule == "resumed")
+        return PlotMarker { step, MarkerKind::Resume, text };
+    return std::nullopt;
+}
+
+} // namespace
+
+LivePage::LivePage(Workbench& workbench, QWidget* parent)
+    : Page(workbench, QStringLiteral("livePage"), parent)
+    , m_values(new ValueStrip(theme(), QStringLiteral("liveValues"), this))
+    , m_smoothing(new QSlider(Qt::Horizontal, this))
+    , m_smoothingValue(new QDoubleSpinBox(this))
+    , m_quantity(new QComboBox(this))
+    , m_logY(new QCheckBox(tr("log y"), this))
+    , m_scroll(new QScrollArea(this))
+    , m_canvas(new QWidget)
+    , m_grid(new QGridLayout(m_canvas))
+    , m_crosshair(new CrosshairGroup(this))
+{
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 6, 8, 0);
+    layout->setSpacing(4);
+    layout->addWidget(m_values);
+    auto* bar = new QHBoxLayout;
+    buildToolbar(bar);
+    layout->addLayout(bar);
+    layout->addWidget(m_scroll, 1);
+    m_scroll->setObjectName(QStringLiteral("livePlots"));
+    m_scroll->setWidgetResizable(true);
+    m_scroll->setFrameShape(QFrame::NoFrame);
+    m_scroll->setWidget(m_canvas);
+    m_scroll->setFocusPolicy(Qt::NoFocus);
+    m_grid->setContentsMargins(0, 0, 0, 8);
+    m_grid->setSpacing(6);
+    buildPlots();
+    connect(&run(), &RunModel::curvesReplaced, this, [this] {
+        refreshCurves();
+        m_markedEvents = 0; // their places on the x axis may have changed
+        refreshMarkers();
+    });
+    connect(&run(), &RunModel::opened, this, [this] { m_markedEvents = 0; });
+    connect(&run(), &RunModel::dataArrived, this, [this] {
+        bool isMissingCurve = false;
+        for (const Plot& plot : m_plots)
+            isMissingCurve = isMissingCurve || plot.tile->curves().empty();
+        if (isMissingCurve || run().isLoaded())
+            refreshCurves();
+        refreshValues();
+        refreshMarkers();
+    });
+    connect(&run(), &RunModel::headerChanged, this, &LivePage::refreshValues);
+    refreshCurves();
+}
+
+void LivePage::buildToolbar(QBoxLayout* layout)
+{
+    m_smoothing->setObjectName(QStringLiteral("smoothingSlider"));
+    m_smoothing->setRange(0, kSliderSteps);
+    m_smoothing->setValue(static_cast<int>(std::lround(run().smoothing() * 100)));
+    m_smoothing->setMaximumWidth(180);
+    m_smoothing->setAccessibleName(tr("Smoothing"));
+    m_smoothing->setToolTip(tr("Weight of the exponential moving average (+ and -); the raw curve stays visible behind it"));
+    m_smoothingValue->setObjectName(QStringLiteral("smoothingValue"));
+    m_smoothingValue->setRange(0.0, 0.999);
+    m_smoothingValue->setDecimals(3);
+    m_smoothingValue->setSingleStep(0.01);
+    m_smoothingValue->setValue(run().smoothing());
+    m_smoothingValue->setAccessibleName(tr("Smoothing weight"));
+    m_smoothingValue->setToolTip(m_smoothing->toolTip());
+    m_quantity->setObjectName(QStringLiteral("xQuantity"));
+    m_quantity->setAccessibleName(tr("Quantity on the x axis"));
+    m_quantity->setToolTip(tr("Quantity on the x axis (keys 1 to 4)"));
+    for (const XQuantity quantity : { XQuantity::Step, XQuantity::Time, XQuantity::Rollouts, XQuantity::Tokens })
+        m_quantity->addItem(shortName(quantity));
+    m_logY->setObjectName(QStringLiteral("logY"));
+    m_logY->setToolTip(tr("Logarithmic y axis on every plot (Y)"));
+    auto* smoothingLabel = new QLabel(tr("smoothing"), this);
+    smoothingLabel->setBuddy(m_smoothing);
+    layout->addWidget(smoothingLabel);
+    layout->addWidget(m_smoothing);
+    layout->addWidget(m_smoothingValue);
+    layout->addSpacing(12);
+    layout->addWidget(new QLabel(tr("x axis"), this));
+    layout->addWidget(m_quantity);
+    layout->addSpacing(12);
+    layout->addWidget(m_logY);
+    layout->addStretch(1);
+    layout->addWidget(workbench().actions.makeButton(QStringLiteral("plot.resetZoom"), this, true));
+    layout->addWidget(workbench().actions.makeButton(QStringLiteral("live.addPlot"), this, true));
+    connect(m_smoothing, &QSlider::valueChanged, this, [this](int value) { run().setSmoothing(value / 100.0); });
+    connect(m_smoothingValue, &QDoubleSpinBox::valueChanged, this, [this](double value) { run().setSmoothing(value); });
+    connect(m_quantity, &QComboBox::activated, this, [this](int index) { setXQuantity(static_cast<XQuantity>(index)); });
+    connect(m_logY, &QCheckBox::toggled, this, [this](bool on) {
+        for (const Plot& plot : m_plots)
+            plot.tile->setLogY(on);
+    });
+}
+
+void LivePage::buildPlots()
+{
+    for (const LivePlotSpec& spec : livePlots()) {
+        Plot plot;
+        plot.tile = new CurveTile(theme(), spec.name, spec.title, { axisTitle(run().xQuantity()), spec.yTitle }, m_canvas,
+            spec.isStacked ? CurveStyle::Stacked : CurveStyle::Lines);
+        plot.metrics = spec.metrics;
+        plot.unit = spec.unit;
+        plot.hasPoints = spec.hasPoints;
+        if (spec.isShare)
+            plot.tile->setFixedY(Range { 0.0, 1.0 });
+        addPlot(std::move(plot));
+    }
+    arrange();
+}
+
+void LivePage::addPlot(Plot plot)
+{
+    plot.tile->setCrosshairGroup(m_crosshair);
+    connect(plot.tile, &PlotTile::clickedAt, this, [this](double x) { run().setCurrentStep(static_cast<std::int64_t>(run().stepOf(x))); });
+    connect(plot.tile, &PlotTile::maximizeRequested, this, &LivePage::maximize);
+    m_plots.push_back(std::move(plot));
+}
+
+void LivePage::addMetricPlot(const QString& metric)
+{
+    Plot plot;
+    plot.isOwn = true;
+    plot.tile = new CurveTile(theme(), QStringLiteral("plotOwn") + metric, metric, { axisTitle(run().xQuantity()), metric }, m_canvas);
+    plot.metrics = { { metric.toStdString(), metric } };
+    addPlot(std::move(plot));
+    m_columns = 0;
+    arrange();
+    refreshCurves();
+    QMetaObject::invokeMethod(this, [this] { m_scroll->ensureWidgetVisible(m_plots.back().tile); }, Qt::QueuedConnection);
+}
+
+void LivePage::arrange()
+{
+    const int columns = std::clamp(m_scroll->viewport()->width() / kTileWidth, 1, 4);
+    if (columns == m_columns)
+        return;
+    m_columns = columns;
+    int place = 0;
+    for (const Plot& plot : m_plots) {
+        plot.tile->setVisible(m_maximized == nullptr || plot.tile == m_maximized);
+        plot.tile->setMinimumHeight(m_maximized == nullptr ? kTileHeight : std::max(m_scroll->viewport()->height() - 12, kTileHeight));
+        if (m_maximized == nullptr)
+            m_grid->addWidget(plot.tile, place / columns, place % columns);
+        else if (plot.tile == m_maximized)
+            m_grid->addWidget(plot.tile, 0, 0, 1, columns);
+        ++place;
+    }
+    for (int column = 0; column < 4; ++column)
+        m_grid->setColumnStretch(column, column < columns ? 1 : 0);
+}
+
+void LivePage::maximize(PlotTile* tile)
+{
+    m_maximized = m_maximized == tile ? nullptr : tile;
+    m_columns = 0;
+    arrange();
+}
+
+void LivePage::toggleMaximized()
+{
+    PlotTile* target = m_maximized;
+    for (const Plot& plot : m_plots)
+        if (target == nullptr && (plot.tile->underMouse() || plot.tile->isAncestorOf(focusWidget())))
+            target = plot.tile;
+    if (target == nullptr && !m_plots.empty())
+        target = m_plots.front().tile;
+    maximize(target);
+}
+
+void LivePage::resizeEvent(QResizeEvent* event)
+{
+    Page::resizeEvent(event);
+    QMetaObject::invokeMethod(this, &LivePage::arrange, Qt::QueuedConnection);
+}
+
+void LivePage::setXQuantity(XQuantity quantity)
+{
+    if (!run().hasQuantity(quantity))
+        Q_EMIT statusMessage(tr("This run has not recorded %1.").arg(axisTitle(quantity)));
+    run().setXQuantity(quantity);
+}
+
+void LivePage::changeSmoothing(double by) { run().setSmoothing(std::clamp(run().smoothing() + by, 0.0, 0.999)); }
+void LivePage::toggleLogY() { m_logY->toggle(); }
+
+void LivePage::toggleLogX()
+{
+    const bool on = !m_plots.front().tile->isLogX();
+    for (const Plot& plot : m_plots)
+        plot.tile->setLogX(on);
+}
+
+void LivePage::resetZoom()
+{
+    for (const Plot& plot : m_plots)
+        plot.tile->resetZoom();
+}
+
+void LivePage::refreshCurves()
+{
+    {
+        const QSignalBlocker blockSlider(m_smoothing);
+        const QSignalBlocker blockValue(m_smoothingValue);
+        m_smoothing->setValue(static_cast<int>(std::lround(run().smoothing() * 100)));
+        if (std::abs(m_smoothingValue->value() - run().smoothing()) > 5e-4)
+            m_smoothingValue->setValue(run().smoothing());
+        m_quantity->setCurrentIndex(static_cast<int>(run().xQuantity()));
+    }
+    for (Plot& plot : m_plots) {
+        std::vector<CurveSpec> curves;
+        int color = 0;
+        for (const auto& [pattern, label] : plot.metrics) {
+            std::vector<std::string> names { pattern };
+            if (pattern == "*") {
+                names.clear();
+                for (const std::string& name : run().metricNames())
+                    if (metric_names::isHeldOutAccuracy(name))
+                        names.push_back(name);
+            }
+            for (const std::string& name : names) {
+                const auto curve = run().curve(name);
+                const bool hasOneName = names.size() == 1;
+                if (curve)
+                    curves.push_back({ hasOneName ? label : qs(name), curve, color, false, plot.hasPoints, plot.unit });
+                ++color;
+            }
+        }
+        const bool isSame = std::equal(curves.begin(), curves.end(), plot.tile->curves().begin(), plot.tile->curves().end(),
+            [](const CurveSpec& a, const CurveSpec& b) { return a.curve == b.curve && a.name == b.name; });
+        plot.tile->setXTitle(axisTitle(run().xQuantity()));
+        if (isSame)
+            plot.tile->dataChanged();
+        else
+            plot.tile->setCurves(curves);
+        plot.tile->setPlaceholder(!curves.empty() ? QString()
+                : run().isOpen()                  ? tr("No values yet. This plot fills as soon as the run records them.")
+                                                  : tr("Open a run to see its curves."));
+        plot.tile->setExportDescription(tr("run %1, steps 0 to %2, smoothing %3").arg(qs(run().header().name)).arg(run().header().step).arg(run().smoothing()));
+    }
+}
+
+void LivePage::refreshMarkers()
+{
+    const auto& events = run().events();
+    if (events.size() == m_markedEvents)
+        return;
+    m_markedEvents = events.size();
+    std::vector<PlotMarker> markers;
+    for (const store::Event& event : events)
+        if (auto marker = markerOf(event)) {
+            marker->x = run().xOf(marker->x);
+            if (std::isfinite(marker->x))
+                markers.push_back(*marker);
+        }
+    if (markers.size() > kMaximumMarkers) // warnings and errors matter more than old checkpoints
+        markers.erase(std::remove_if(markers.begin(), markers.end(), [](const PlotMarker& m) { return m.kind == MarkerKind::Checkpoint; }), markers.end());
+    if (markers.size() > kMaximumMarkers)
+        markers.erase(markers.begin(), markers.end() - static_cast<std::ptrdiff_t>(kMaximumMarkers));
+    for (const Plot& plot : m_plots)
+        plot.tile->setMarkers(markers);
+}
+
+void LivePage::refreshValues()
+{
+    using namespace metric_names;
+    const auto trend = [this](const std::string& metric, bool asPercent, double sign = 1.0) -> QString {
+        const auto now = run().last(metric);
+        const auto then = run().before(metric, kTrendSteps);
+        if (!now || !then)
+            return {};
+        const double change = sign * (*now - *then);
+        const QString arrow = change > 0 ? QStringLiteral("▲") : change < 0 ? QStringLiteral("▼") : QStringLiteral("■");
+        return tr("%1 %2 in 100 steps").arg(arrow, asPercent ? percent(std::abs(change), 1) : number(std::abs(change)));
+    };
+    const auto shown = [this](const char* metric) { return number(run().last(metric)); };
+    std::vector<KeyValue> values;
+    values.push_back({ tr("reward"), shown(kReward), trend(kReward, false), tr("Mean reward of the rollouts of the last step.") });
+    const std::string accuracy = [this] {
+        for (const std::string& name : run().metricNames())
+            if (isHeldOutAccuracy(name))
+                return name;
+        return std::string();
+    }();
+    values.push_back({ tr("held-out accuracy"), number(run().last(accuracy)),
+        accuracy.empty() ? tr("no evaluation yet") : trend(accuracy, true), qs(accuracy) });
+    const auto mixed = run().last("baseline_reward/pct_mixed");
+    const bool isStarving = mixed && *mixed < 0.1;
+    values.push_back({ tr("groups without signal"), mixed ? percent(1.0 - *mixed) : QStringLiteral("-"),
+        isStarving ? tr("! nearly nothing to learn from") : trend("baseline_reward/pct_mixed", true, -1.0),
+        tr("Groups whose rollouts were all right or all wrong: they give no gradient."), isStarving ? ColorRole::Warning : ColorRole::Text });
+    values.push_back({ tr("Pearson of prediction"), shown(kPearson), run().last(kPearson) ? trend(kPearson, false) : tr("no difficulty prediction"),
+        tr("Predicted against measured difficulty; see Difficulty.") });
+    const auto entropy = run().last(kEntropy);
+    const bool isCollapsed = entropy && *entropy < 0.01;
+    values.push_back({ tr("entropy"), shown(kEntropy), isCollapsed ? tr("! collapsed") : trend(kEntropy, false), tr("Nats per token."),
+        isCollapsed ? ColorRole::Warning : ColorRole::Text });
+    const auto truncated = run().last(kTruncated);
+    const bool isCut = truncated && *truncated > 0.5;
+    values.push_back({ tr("truncated"), truncated ? percent(*truncated, 1) : QStringLiteral("-"), isCut ? tr("! over half of the responses") : trend(kTruncated, true),
+        tr("Responses cut at their limit."), isCut ? ColorRole::Warning : ColorRole::Text });
+    values.push_back({ tr("gradient norm"), shown(kGradientNorm), trend(kGradientNorm, false), tr("Global norm before clipping.") });
+    const auto throughput = run().last("perf/throughput");
+    values.push_back({ tr("time of a step"), run().last(kStepSeconds) ? tr("%1 s").arg(shown(kStepSeconds)) : QStringLiteral("-"),
+        throughput ? tr("%1 tokens/s").arg(compact(*throughput)) : QString(), tr("Wall time of the last step.") });
+    m_values->setValues(std::move(values));
+}
+
+} // namespace midpoint::gui

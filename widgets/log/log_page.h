@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What happened last, and why did it stop? Events and text logs in one order of time; after a failure the cause, the last lines
+// and what to do.
+#pragma once
+
+#include "widgets/common/page.h"
+#include "widgets/viewmodels/run_data.h"
+
+#include <memory>
+
+class QCheckBox;
+class QComboBox;
+class QFrame;
+class QLabel;
+class QLineEdit;
+class QPushButton;
+class QTableView;
+
+class QBoxLayout;
+
+namespace midpoint::gui {
+
+class RowsModel;
+
+// What the end of a run means and what to do about it; empty for a run that is well.
+struct FailureAdvice {
+    QString cause;
+    QString advice;
+};
+FailureAdvice adviseOn(const RunHeader& header, const std::vector<LogLine>& lines);
+
+class LogPage : public Page {
+    Q_OBJECT
+public:
+    LogPage(Workbench& workbench, QWidget* parent);
+    void activated() override;
+    void deactivated() override;
+    void focusFilter() override;
+    void findNext();
+
+private:
+    void buildToolbar(QBoxLayout* layout);
+    void buildFailureCard(QBoxLayout* layout);
+    void buildTable();
+    void addLines(std::vector<LogLine> lines);
+    void applyFilter();
+    void refreshRanks();
+    void refreshFailure();
+    void scrollToEnd();
+
+    static constexpr std::size_t kMaximumLines = 200'000; // in memory; the files keep all
+    QComboBox* m_level;
+    QComboBox* m_rank;
+    QLineEdit* m_search;
+    QCheckBox* m_follow;
+    QLabel* m_count;
+    QFrame* m_failure;
+    QLabel* m_failureText;
+    QPushButton* m_copyReport;
+    QTableView* m_table;
+    RowsModel* m_model;
+    std::vector<LogLine> m_lines;
+    bool m_hasEvents = false;
+};
+
+} // namespace midpoint::gui

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/plot/curve_tile.h"
+
+#include "widgets/plot/axis_style.h"
+#include "widgets/theme/theme.h"
+#include "widgets/viewmodels/format.h"
+
+#include "widgets/plot/qcustomplot_keywords.h"
+
+#include <cmath>
+#include <map>
+
+namespace midpoint::gui {
+
+namespace {
+
+constexpr int kRawAlpha = 75; // of 255: the raw curve behind its average
+constexpr std::size_t kFewPoints = 60;
+
+void hand(QCPGraph* graph, const Points& points)
+{
+    QVector<QCPGraphData> data(static_cast<qsizetype>(points.x.size()));
+    for (std::size_t i = 0; i < points.x.size(); ++i)
+        data[static_cast<qsizetype>(i)] = QCPGraphData(points.x[i], points.y[i]);
+    graph->data()->set(data, true);
+}
+
+// Few points, such as evaluations, are shown as they are: an average over them would lag far behind.
+bool isSmoothed(const CurveSpec& spec) { return spec.curve && spec.curve->isSmoothed() && !spec.hasPoints; }
+
+} // namespace
+
+CurveTile::CurveTile(
+    const Theme& theme, const QString& name, const QString& title, const AxisTitles& axes, QWidget* parent, CurveStyle style)
+    : PlotTile(theme, name, title, axes, parent)
+    , m_style(style)
+{
+    m_reference = new QCPItemStraightLine(plot());
+    m_reference->setVisible(false);
+    applyTheme();
+}
+
+void CurveTile::setCurves(std::vector<CurveSpec> curves)
+{
+    m_curves = std::move(curves);
+    rebuildGraphs();
+    scheduleReplot();
+}
+
+void CurveTile::setBandFromSecond(bool on) { m_hasBand = on; }
+
+void CurveTile::setReference(std::optional<double> y, const QString& name)
+{
+    m_referenceY = y;
+    m_referenceName = name;
+    m_reference->setVisible(y.has_value());
+    if (y) {
+        m_reference->point1->setCoords(0, *y);
+        m_reference->point2->setCoords(1, *y);
+    }
+    scheduleReplot();
+}
+
+void CurveTile::setFixedY(std::optional<Range> range) { m_fixedY = range; }
+
+void CurveTile::rebuildGraphs()
+{
+    plot()->clearGraphs();
+    m_graphs.clear();
+    m_rawGraphs.clear();
+    for (std::size_t i = 0; i < m_curves.size(); ++i)
+        m_rawGraphs.push_back(plot()->addGraph());
+    for (std::size_t i = 0; i < m_curves.size(); ++i) {
+        m_graphs.push_back(plot()->addGraph());
+        if (m_curves[i].hasPoints)
+            m_graphs.back()->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, 5));
+    }
+    for (QCPGraph* graph : m_graphs)
+        graph->setAdaptiveSampling(true);
+    stylePens();
+}
+
+void CurveTile::stylePens()
+{
+    for (std::size_t i = 0; i < m_graphs.size(); ++i) {
+        const CurveSpec& spec = m_curves[i];
+        QColor color = theme().series(spec.color);
+        const Qt::PenStyle dash = Theme::seriesDash(spec.color);
+        const bool isBandEdge = m_hasBand && (i == 1 || i == 2);
+        m_graphs[i]->setBrush(Qt::NoBrush);
+        if (m_style == CurveStyle::Stacked) {
+            QColor fill = color;
+            fill.setAlpha(150);
+            m_graphs[i]->setPen(QPen(color, 1));
+            m_graphs[i]->setBrush(fill);
+            m_graphs[i]->setChannelFillGraph(i > 0 ? m_graphs[i - 1] : nullptr);
+        } else if (isBandEdge) {
+            m_graphs[i]->setPen(Qt::NoPen);
+            if (i == 1) {
+                QColor fill = theme().series(m_curves[0].color);
+                fill.setAlpha(40);
+                m_graphs[i]->setBrush(fill);
+                m_graphs[i]->setChannelFillGraph(m_graphs.size() > 2 ? m_graphs[2] : nullptr);
+            }
+        } else {
+            m_graphs[i]->setPen(QPen(color, spec.isThick ? 2.5 : 1.6, dash));
+        }
+        QColor faint = color;
+        faint.setAlpha(kRawAlpha);
+        m_rawGraphs[i]->setPen(QPen(faint, 1)); // one pixel: the cheap path of the rasteriser
+        m_rawGraphs[i]->setVisible(m_style == CurveStyle::Lines && !isBandEdge && isSmoothed(spec));
+    }
+}
+
+void CurveTile::applyTheme()
+{
+    PlotTile::applyTheme();
+    if (m_reference != nullptr)
+        m_reference->setPen(QPen(theme().color(ColorRole::Secondary), 1, Qt::DashLine));
+    stylePens();
+}
+
+Range CurveTile::fullX() const
+{
+    Range range;
+    for (const CurveSpec& spec : m_curves)
+        if (spec.curve && !spec.curve->raw().isEmpty()) {
+            range.include(spec.curve->raw().x(0));
+            range.include(spec.curve->raw().x(spec.curve->raw().size() - 1));
+        }
+    return range;
+}
+
+Range CurveTile::refreshLines(double lower, double upper, int columns)
+{
+    Range values;
+    for (std::size_t i = 0; i < m_curves.size(); ++i) {
+        const CurveSpec& spec = m_curves[i];
+        if (!spec.curve)
+            continue;
+        const Series& raw = spec.curve->raw();
+        const std::size_t first = raw.indexAt(lower);
+        const std::size_t last = raw.indexAt(std::nextafter(upper, upper + 1));
+        values.include(raw.valueRange(first, last));
+        hand(m_graphs[i], (isSmoothed(spec) ? spec.curve->smooth() : raw).decimated(lower, upper, columns));
+        if (m_rawGraphs[i]->visible())
+            hand(m_rawGraphs[i], raw.decimated(lower, upper, columns));
+        if (!spec.hasPoints)
+            m_graphs[i]->setScatterStyle(last - first == 1 ? QCPScatterStyle(QCPScatterStyle::ssDisc, 5) : QCPScatterStyle());
+        else
+            m_graphs[i]->setScatterStyle(last - first <= kFewPoints ? QCPScatterStyle(QCPScatterStyle::ssDisc, 5) : QCPScatterStyle());
+    }
+    return values;
+}
+
+Range CurveTile::refreshStack(double lower, double upper, int columns)
+{
+    // Layers are summed at the steps of the first curve, thinned to the columns of the plot by taking means.
+    Range values;
+    if (m_curves.empty() || !m_curves.front().curve)
+        return values;
+    std::vector<double> sums;
+    values.include(0.0);
+    for (std::size_t i = 0; i < m_curves.size(); ++i) {
+        const Series& layer = m_curves[i].curve->smooth();
+        const std::size_t first = layer.indexAt(lower);
+        const std::size_t last = std::min(layer.indexAt(std::nextafter(upper, upper + 1)), layer.size());
+        const std::size_t stride = std::max<std::size_t>(1, (last - first) / static_cast<std::size_t>(std::max(columns / 2, 1)));
+        Points points;
+        std::size_t slot = 0;
+        for (std::size_t k = first; k < last; k += stride, ++slot) {
+            double sum = 0.0;
+            std::size_t count = 0;
+            for (std::size_t j = k; j < std::min(k + stride, last); ++j)
+                if (std::isfinite(layer.y(j))) {
+                    sum += layer.y(j);
+                    ++count;
+                }
+            if (sums.size() <= slot)
+                sums.resize(slot + 1, 0.0);
+            sums[slot] += count > 0 ? sum / static_cast<double>(count) : 0.0;
+            points.x.push_back(layer.x(k));
+            points.y.push_back(sums[slot]);
+            values.include(sums[slot]);
+        }
+        hand(m_graphs[i], points);
+    }
+    return values;
+}
+
+void CurveTile::refreshData()
+{
+    const QCPRange range = plot()->xAxis->range();
+    const int columns = std::max(plot()->axisRect()->width(), 200);
+    stylePens();
+    Range values = m_style == CurveStyle::Stacked ? refreshStack(range.lower, range.upper, columns)
+                                                  : refreshLines(range.lower, range.upper, columns);
+    if (m_referenceY)
+        values.include(*m_referenceY);
+    if (m_fixedY && !isLogY())
+        setFixedRange(plot()->yAxis, *m_fixedY);
+    else
+        fitAxes(Range {}, values);
+}
+
+void CurveTile::refreshForBenchmark()
+{
+    const Range x = fullX();
+    plot()->xAxis->setRange(x.lower, x.upper);
+    refreshData();
+    plot()->replot(QCustomPlot::rpImmediateRefresh);
+}
+
+std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
+{
+    std::vector<LegendEntry> entries;
+    for (std::size_t i = 0; i < m_curves.size(); ++i) {
+        const CurveSpec& spec = m_curves[i];
+        if (!spec.curve || (m_hasBand && (i == 1 || i == 2)))
+            continue;
+        LegendEntry entry { spec.name, {}, theme().series(spec.color), Theme::seriesDash(spec.color),
+            m_style == CurveStyle::Stacked ? LegendShape::Square : LegendShape::Line };
+        const Series& raw = spec.curve->raw();
+        if (!raw.isEmpty()) {
+            const std::size_t index = x ? raw.nearest(*x) : raw.size() - 1;
+            const QString value = withUnit(raw.y(index), spec.unit.toStdString());
+            entry.value = isSmoothed(spec) && m_style == CurveStyle::Lines
+                ? tr("%1 (raw %2)").arg(withUnit(spec.curve->smooth().y(index), spec.unit.toStdString()), value)
+                : value;
+        }
+        entries.push_back(entry);
+    }
+    if (m_hasBand && m_curves.size() > 2) {
+        QColor band = theme().series(m_curves[0].color);
+        band.setAlpha(90);
+        entries.push_back({ m_curves[1].name + QStringLiteral("–") + m_curves[2].name, {}, band, Qt::SolidLine, LegendShape::Square });
+    }
+    if (m_referenceY)
+        entries.push_back({ m_referenceName, number(*m_referenceY), theme().color(ColorRole::Secondary), Qt::DashLine, LegendShape::Line });
+    return entries;
+}
+
+QStringList CurveTile::csvHeader() const
+{
+    QStringList header { plot()->xAxis->label() };
+    for (const CurveSpec& spec : m_curves) {
+        header << spec.name;
+        if (isSmoothed(spec))
+            header << spec.name + QStringLiteral(" (smoothed)");
+    }
+    for (QString& name : header)
+        name = QLatin1Char('"') + name.replace(QLatin1Char('"'), QStringLiteral("\"\"")) + QLatin1Char('"');
+    return header;
+}
+
+std::vector<std::vector<double>> CurveTile::csvRows(double lower, double upper) const
+{
+    std::size_t width = 1;
+    for (const CurveSpec& spec : m_curves)
+        width += isSmoothed(spec) ? 2 : 1;
+    std::map<double, std::vector<double>> rows;
+    std::size_t column = 1;
+    for (const CurveSpec& spec : m_curves) {
+        const bool hasAverage = isSmoothed(spec);
+        if (spec.curve) {
+            const Series& raw = spec.curve->raw();
+            for (std::size_t i = raw.indexAt(lower); i < raw.size() && raw.x(i) <= upper; ++i) {
+                auto& row = rows.try_emplace(raw.x(i), width, std::numeric_limits<double>::quiet_NaN()).first->second;
+                row[0] = raw.x(i);
+                row[column] = raw.y(i);
+                if (hasAverage)
+                    row[column + 1] = spec.curve->smooth().y(i);
+            }
+        }
+        column += hasAverage ? 2 : 1;
+    }
+    std::vector<std::vector<double>> result;
+    for (auto& [x, row] : rows)
+        result.push_back(std::move(row));
+    return result;
+}
+
+} // namespace midpoint::gui

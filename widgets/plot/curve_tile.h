@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Curves over x: the raw one faint and one pixel wide, the smoothed one on top; decimated to two points per pixel column.
+#pragma once
+
+#include "widgets/plot/plot_tile.h"
+
+#include <memory>
+
+class QCPGraph;
+
+namespace midpoint::gui {
+
+struct CurveSpec {
+    QString name;
+    std::shared_ptr<const Curve> curve;
+    int color = 0;                 // index of the theme's series; after six the dash pattern changes
+    bool isThick = false;          // the run in focus
+    bool hasPoints = false;        // few values, such as evaluations: discs on the line
+    QString unit = {};
+};
+
+enum class CurveStyle { Lines, Stacked };
+
+class CurveTile : public PlotTile {
+    Q_OBJECT
+public:
+    CurveTile(const Theme& theme, const QString& name, const QString& title, const AxisTitles& axes, QWidget* parent = nullptr,
+        CurveStyle style = CurveStyle::Lines);
+
+    void setCurves(std::vector<CurveSpec> curves);
+    void dataChanged() { scheduleReplot(); }
+    void setBandFromSecond(bool on); // curves 1 and 2 are the edges of a band around curve 0
+    void setReference(std::optional<double> y, const QString& name); // a horizontal line, such as the target
+    void setFixedY(std::optional<Range> range);
+    const std::vector<CurveSpec>& curves() const { return m_curves; }
+    void refreshForBenchmark(); // what one replot does, at once
+
+protected:
+    void refreshData() override;
+    std::vector<LegendEntry> legendAt(std::optional<double> x) const override;
+    QStringList csvHeader() const override;
+    std::vector<std::vector<double>> csvRows(double lower, double upper) const override;
+    Range fullX() const override;
+    void applyTheme() override;
+
+private:
+    void rebuildGraphs();
+    void stylePens();
+    Range refreshLines(double lower, double upper, int columns);
+    Range refreshStack(double lower, double upper, int columns);
+
+    CurveStyle m_style;
+    bool m_hasBand = false;
+    std::vector<CurveSpec> m_curves;
+    std::vector<QCPGraph*> m_rawGraphs;
+    std::vector<QCPGraph*> m_graphs;
+    QCPItemStraightLine* m_reference = nullptr;
+    std::optional<double> m_referenceY;
+    QString m_referenceName;
+    std::optional<Range> m_fixedY;
+};
+
+} // namespace midpoint::gui

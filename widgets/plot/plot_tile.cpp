@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/plot/plot_tile.h"
+
+#include "backend/core/error.h"
+#include "backend/core/files.h"
+#include "backend/core/text.h"
+#include "widgets/plot/axis_style.h"
+#include "widgets/theme/theme.h"
+
+#include "widgets/plot/qcustomplot_keywords.h"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QDateTime>
+#include <QFileDialog>
+#include <QMenu>
+#include <QMessageBox>
+#include <QStackedLayout>
+#include <QSvgGenerator>
+#include <QToolButton>
+
+#include <cmath>
+
+namespace midpoint::gui {
+
+namespace {
+constexpr int kActiveReplotMs = 100;
+constexpr int kInactiveReplotMs = 500;
+constexpr qint64 kShrinkAfterMs = 5000;
+constexpr double kMargin = 0.06; // of the y range, above and below
+} // namespace
+
+PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title, const AxisTitles& axes, QWidget* parent)
+    : QWidget(parent)
+    , m_theme(theme)
+    , m_title(new QLabel(title, this))
+    , m_legend(new LegendRow(theme, this))
+    , m_menuButton(new QToolButton(this))
+    , m_menu(new QMenu(this))
+    , m_stack(new QStackedLayout)
+    , m_placeholder(new QLabel(this))
+    , m_plot(new QCustomPlot(this))
+    , m_replotTimer(new QTimer(this))
+{
+    setObjectName(name);
+    setAccessibleName(title);
+    QFont bold = font();
+    bold.setWeight(QFont::DemiBold);
+    m_title->setFont(bold);
+    m_title->setObjectName(name + QStringLiteral("Title"));
+    m_title->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+    m_title->setToolTip(title);
+    m_menuButton->setObjectName(name + QStringLiteral("Menu"));
+    m_menuButton->setAutoRaise(true);
+    m_menuButton->setPopupMode(QToolButton::InstantPopup);
+    m_menuButton->setMenu(m_menu);
+    m_menuButton->setToolTip(tr("Axes and export of this plot"));
+    m_menuButton->setAccessibleName(tr("Menu of the plot %1").arg(title));
+    m_menuButton->setStyleSheet(QStringLiteral("QToolButton::menu-indicator{image:none}"));
+    m_placeholder->setAlignment(Qt::AlignCenter);
+    m_placeholder->setWordWrap(true);
+    m_placeholder->setObjectName(name + QStringLiteral("Placeholder"));
+    m_placeholder->setMargin(8);
+
+    auto* header = new QHBoxLayout;
+    header->addWidget(m_title, 1);
+    header->addWidget(m_menuButton);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(6, 2, 6, 2);
+    layout->setSpacing(1);
+    layout->addLayout(header);
+    layout->addWidget(m_legend);
+    layout->addLayout(m_stack, 1);
+    m_stack->addWidget(m_plot);
+    m_stack->addWidget(m_placeholder);
+
+    m_plot->setObjectName(name + QStringLiteral("Canvas"));
+    m_plot->setPlottingHint(QCP::phFastPolylines, true); // without it wide lines take seconds, see the benchmark
+    m_plot->setNoAntialiasingOnDrag(true);
+    m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
+    m_plot->axisRect()->setRangeZoomAxes({ m_plot->xAxis });
+    m_plot->axisRect()->setRangeDragAxes({ m_plot->xAxis });
+    m_plot->axisRect()->setMinimumMargins(QMargins(4, 6, 10, 4));
+    m_plot->setMouseTracking(true);
+    m_plot->setFocusPolicy(Qt::StrongFocus);
+    m_plot->installEventFilter(this);
+    // The crosshair has a paint buffer of its own, so that moving it does not draw the curves again.
+    m_plot->addLayer(QStringLiteral("crosshair"), m_plot->layer(QStringLiteral("overlay")), QCustomPlot::limBelow);
+    m_plot->layer(QStringLiteral("crosshair"))->setMode(QCPLayer::lmBuffered);
+    m_crosshair = new QCPItemStraightLine(m_plot);
+    m_crosshair->setLayer(QStringLiteral("crosshair"));
+    m_crosshair->setVisible(false);
+    m_note = new QCPItemText(m_plot);
+    m_note->position->setType(QCPItemPosition::ptAxisRectRatio);
+    m_note->position->setCoords(0.985, 0.03);
+    m_note->setPositionAlignment(Qt::AlignRight | Qt::AlignTop);
+    m_note->setVisible(false);
+    setAxes(axes);
+    buildMenu();
+    applyTheme();
+
+    m_replotTimer->setSingleShot(true);
+    connect(m_replotTimer, &QTimer::timeout, this, &PlotTile::replotNow);
+    connect(&theme, &Theme::changed, this, [this] {
+        applyTheme();
+        scheduleReplot();
+    });
+    connect(m_plot->xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this] { m_isDirty = true; });
+}
+
+PlotTile::~PlotTile() = default;
+
+void PlotTile::setTitle(const QString& title)
+{
+    m_title->setText(title);
+    m_title->setToolTip(title);
+    setAccessibleName(title);
+}
+
+QString PlotTile::title() const { return m_title->text(); }
+
+void PlotTile::setAxes(const AxisTitles& axes)
+{
+    m_plot->xAxis->setLabel(axes.x);
+    m_plot->yAxis->setLabel(axes.y);
+    scheduleReplot();
+}
+
+void PlotTile::setXTitle(const QString& title)
+{
+    if (m_plot->xAxis->label() != title)
+        m_plot->xAxis->setLabel(title);
+}
+
+void PlotTile::setNote(const QString& note)
+{
+    m_note->setText(note);
+    m_note->setVisible(!note.isEmpty());
+}
+
+void PlotTile::setPlaceholder(const QString& text)
+{
+    m_placeholder->setText(text);
+    if (m_stack->currentIndex() == (text.isEmpty() ? 0 : 1))
+        return;
+    m_stack->setCurrentIndex(text.isEmpty() ? 0 : 1);
+    m_legend->setVisible(text.isEmpty());
+    scheduleReplot();
+}
+
+QString PlotTile::placeholder() const { return m_stack->currentIndex() == 1 ? m_placeholder->text() : QString(); }
+
+void PlotTile::setMarkers(std::vector<PlotMarker> markers)
+{
+    m_markers = std::move(markers);
+    drawMarkers();
+    scheduleReplot();
+}
+
+void PlotTile::setCrosshairGroup(CrosshairGroup* group)
+{
+    m_group = group;
+    connect(group, &CrosshairGroup::moved, this, &PlotTile::showCrosshair);
+    connect(group, &CrosshairGroup::zoomed, this, [this](QObject* source, double lower, double upper) {
+        if (source == this)
+            return;
+        m_isZoomed = true;
+        m_plot->xAxis->setRange(lower, upper);
+        scheduleReplot();
+    });
+}
+
+void PlotTile::setLogX(bool on)
+{
+    m_logX = on;
+    setScale(m_plot->xAxis, on);
+    m_logXAction->setChecked(on);
+    resetZoom();
+}
+
+void PlotTile::setLogY(bool on)
+{
+    m_logY = on;
+    setScale(m_plot->yAxis, on);
+    m_logYAction->setChecked(on);
+    resetZoom();
+}
+
+void PlotTile::resetZoom()
+{
+    m_isZoomed = false;
+    m_lastShrinkMs = 0;
+    m_isDirty = true;
+    scheduleReplot();
+}
+
+void PlotTile::buildMenu()
+{
+    const auto add = [this](const QString& text, auto slot) {
+        QAction* action = m_menu->addAction(text);
+        connect(action, &QAction::triggered, this, slot);
+        return action;
+    };
+    m_menu->setObjectName(objectName() + QStringLiteral("Actions"));
+    m_logXAction = add(tr("Logarithmic x axis"), [this](bool on) { setLogX(on); });
+    m_logXAction->setCheckable(true);
+    m_logYAction = add(tr("Logarithmic y axis"), [this](bool on) { setLogY(on); });
+    m_logYAction->setCheckable(true);
+    add(tr("Reset zoom"), [this] { resetZoom(); });
+    add(tr("Show this plot alone"), [this] { Q_EMIT maximizeRequested(this); });
+    m_menu->addSeparator();
+    add(tr("Copy as image"), [this] { copyImage(); });
+    add(tr("Copy visible range as table"), [this] { QApplication::clipboard()->setText(csv()); });
+    add(tr("Save as PNG…"), [this] { exportByDialog(tr("PNG image (*.png)"), QStringLiteral("png")); });
+    add(tr("Save as SVG…"), [this] { exportByDialog(tr("SVG drawing (*.svg)"), QStringLiteral("svg")); });
+    add(tr("Save visible range as CSV…"), [this] { exportByDialog(tr("Table (*.csv)"), QStringLiteral("csv")); });
+}
+
+void PlotTile::applyTheme()
+{
+    m_menuButton->setIcon(m_theme.icon(QStringLiteral("more"), ColorRole::Secondary));
+    m_plot->setBackground(m_theme.color(ColorRole::Plot));
+    for (QCPAxis* axis : { m_plot->xAxis, m_plot->yAxis })
+        styleAxis(axis, m_theme);
+    m_crosshair->setPen(QPen(m_theme.color(ColorRole::Secondary), 1, Qt::DashLine));
+    m_note->setColor(m_theme.color(ColorRole::Secondary));
+    m_note->setFont(m_theme.smallFont());
+    QPalette palette = m_placeholder->palette();
+    palette.setColor(QPalette::WindowText, m_theme.color(ColorRole::Secondary));
+    palette.setColor(QPalette::Window, m_theme.color(ColorRole::Plot));
+    m_placeholder->setPalette(palette);
+    m_placeholder->setAutoFillBackground(true);
+    drawMarkers();
+    m_isDirty = true;
+}
+
+void PlotTile::drawMarkers()
+{
+    const QString prefix = QStringLiteral("marker");
+    for (int i = m_plot->itemCount() - 1; i >= 0; --i)
+        if (m_plot->item(i)->objectName().startsWith(prefix))
+            m_plot->removeItem(m_plot->item(i));
+    for (const PlotMarker& marker : m_markers)
+        addMarkerItems(m_plot, marker, m_theme, prefix);
+}
+
+void PlotTile::scheduleReplot()
+{
+    m_isDirty = true;
+    if (!isVisible() || m_replotTimer->isActive())
+        return;
+    m_replotTimer->start(window()->isActiveWindow() || m_replotsDone == 0 ? (m_replotsDone == 0 ? 0 : kActiveReplotMs)
+                                                                           : kInactiveReplotMs);
+}
+
+void PlotTile::replotNow()
+{
+    if (!m_isDirty || !m_plot->isVisible() || m_plot->size().isEmpty()) // behind a placeholder, or on a screen out of sight
+        return;
+    if (!m_isZoomed) {
+        const Range x = fullX();
+        if (!x.isEmpty())
+            fitAxes(x, Range {});
+    }
+    refreshData();
+    m_isDirty = false;
+    ++m_replotsDone;
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+    updateLegend();
+}
+
+void PlotTile::settle()
+{
+    m_replotTimer->stop();
+    replotNow();
+    if (m_plot->isVisible() && !m_plot->size().isEmpty())
+        m_plot->replot(QCustomPlot::rpImmediateRefresh);
+}
+
+void PlotTile::fitAxes(const Range& x, const Range& y)
+{
+    if (!x.isEmpty() && !m_isZoomed) {
+        const double width = x.upper - x.lower;
+        const double lower = m_logX ? std::max(x.lower, 1e-9) : x.lower;
+        setFixedRange(m_plot->xAxis, { width > 0 ? lower : lower - 1, width > 0 ? x.upper : x.upper + 1 });
+    }
+    if (y.isEmpty())
+        return;
+    const double height = y.upper - y.lower;
+    const double margin = height > 0 ? height * kMargin : std::max(std::abs(y.upper) * 0.1, 1e-6);
+    QCPRange wanted(y.lower - margin, y.upper + margin);
+    if (m_logY)
+        wanted = QCPRange(std::max(y.lower, std::max(y.upper, 1e-12) * 1e-6) * 0.9, std::max(y.upper, 1e-12) * 1.1);
+    else if (y.lower >= 0 && wanted.lower < 0)
+        wanted.lower = 0;
+    const QCPRange present = m_plot->yAxis->range();
+    const qint64 now = QDateTime::currentMSecsSinceEpoch();
+    const bool fits = present.lower <= y.lower && present.upper >= y.upper;
+    if (fits && m_lastShrinkMs != 0 && now - m_lastShrinkMs < kShrinkAfterMs)
+        return; // it would only shrink, and that can wait: plots do not jump
+    m_lastShrinkMs = now;
+    m_plot->yAxis->setRange(wanted);
+}
+
+void PlotTile::updateLegend() { m_legend->setEntries(legendAt(m_crosshairX)); }
+
+void PlotTile::showCrosshair(std::optional<double> x)
+{
+    m_crosshairX = x;
+    if (!m_plot->isVisible() || m_plot->size().isEmpty())
+        return;
+    m_crosshair->setVisible(x.has_value());
+    if (x) {
+        m_crosshair->point1->setCoords(*x, m_plot->yAxis->range().lower);
+        m_crosshair->point2->setCoords(*x, m_plot->yAxis->range().upper);
+    }
+    m_plot->layer(QStringLiteral("crosshair"))->replot();
+    updateLegend();
+}
+
+bool PlotTile::eventFilter(QObject* watched, QEvent* event)
+{
+    if (watched != m_plot)
+        return QWidget::eventFilter(watched, event);
+    switch (event->type()) {
+    case QEvent::MouseMove: mouseMovedOverPlot(static_cast<QMouseEvent*>(event)); break;
+    case QEvent::Leave: mouseLeftPlot(); break;
+    case QEvent::MouseButtonDblClick: resetZoom(); break;
+    case QEvent::MouseButtonRelease:
+        if (static_cast<QMouseEvent*>(event)->button() == Qt::LeftButton)
+            plotClicked(static_cast<QMouseEvent*>(event));
+        break;
+    case QEvent::ContextMenu: m_menu->popup(QCursor::pos()); return true;
+    case QEvent::Wheel:
+        // Zoom only with Ctrl: a page of plots must scroll under the mouse.
+        if (!static_cast<QWheelEvent*>(event)->modifiers().testFlag(Qt::ControlModifier)) {
+            event->ignore();
+            return true;
+        }
+        break;
+    default: break;
+    }
+    const bool mayZoom = event->type() == QEvent::Wheel
+        || (event->type() == QEvent::MouseMove && (static_cast<QMouseEvent*>(event)->buttons() & Qt::LeftButton));
+    if (mayZoom && zoomsByUser()) {
+        QTimer::singleShot(0, this, [this] {
+            m_isZoomed = true;
+            const QCPRange range = m_plot->xAxis->range();
+            if (m_group)
+                Q_EMIT m_group->zoomed(this, range.lower, range.upper);
+            Q_EMIT zoomChanged(range.lower, range.upper);
+            scheduleReplot();
+        });
+    }
+    return QWidget::eventFilter(watched, event);
+}
+
+void PlotTile::mouseMovedOverPlot(QMouseEvent* event)
+{
+    const double x = m_plot->xAxis->pixelToCoord(event->position().x());
+    if (m_group)
+        m_group->move(x);
+    else
+        showCrosshair(x);
+}
+
+void PlotTile::mouseLeftPlot()
+{
+    if (m_group)
+        m_group->move(std::nullopt);
+    else
+        showCrosshair(std::nullopt);
+}
+
+void PlotTile::plotClicked(QMouseEvent* event)
+{
+    Q_EMIT clickedAt(m_plot->xAxis->pixelToCoord(event->position().x()));
+}
+
+void PlotTile::showEvent(QShowEvent* event)
+{
+    QWidget::showEvent(event);
+    if (m_isDirty)
+        replotNow();
+}
+
+QImage PlotTile::image(double scale) const
+{
+    return m_plot->toPixmap(m_plot->width(), m_plot->height(), scale).toImage();
+}
+
+void PlotTile::copyImage() { QApplication::clipboard()->setImage(image(2.0)); }
+
+QString PlotTile::csv() const
+{
+    const QCPRange range = m_plot->xAxis->range();
+    QString text = csvHeader().join(QLatin1Char(',')) + QLatin1Char('\n');
+    for (const std::vector<double>& row : csvRows(range.lower, range.upper)) {
+        QStringList cells;
+        for (const double value : row)
+            cells << QString::fromStdString(shortest(value));
+        text += cells.join(QLatin1Char(',')) + QLatin1Char('\n');
+    }
+    return text;
+}
+
+void PlotTile::exportTo(const QString& path)
+{
+    const std::filesystem::path target(path.toStdString());
+    if (path.endsWith(QStringLiteral(".csv"))) {
+        writeFileAtomically(target, csv().toStdString());
+        return;
+    }
+    bool written = false;
+    if (path.endsWith(QStringLiteral(".svg"))) {
+        QSvgGenerator generator;
+        generator.setFileName(path);
+        generator.setSize(m_plot->size());
+        generator.setViewBox(m_plot->rect());
+        generator.setTitle(title());
+        generator.setDescription(m_exportDescription);
+        QCPPainter painter;
+        written = painter.begin(&generator);
+        if (written) {
+            painter.setMode(QCPPainter::pmVectorized);
+            m_plot->toPainter(&painter, m_plot->width(), m_plot->height());
+            painter.end();
+        }
+    } else {
+        QImage picture = image(2.0);
+        picture.setText(QStringLiteral("Description"), m_exportDescription);
+        written = picture.save(path);
+    }
+    if (!written)
+        throw Error(ErrorKind::Io, concat("cannot write the plot to '", target.string(), "': is the folder there and writable?"));
+}
+
+void PlotTile::exportByDialog(const QString& filter, const QString& ending)
+{
+    QString path = QFileDialog::getSaveFileName(this, tr("Save plot"), objectName() + QLatin1Char('.') + ending, filter);
+    if (path.isEmpty())
+        return;
+    if (!path.endsWith(QLatin1Char('.') + ending))
+        path += QLatin1Char('.') + ending;
+    try {
+        exportTo(path);
+    } catch (const Error& error) {
+        QMessageBox::warning(this, tr("Save plot"), QString::fromUtf8(error.what()));
+    }
+}
+
+QSize PlotTile::sizeHint() const { return { 380, 240 }; }
+QSize PlotTile::minimumSizeHint() const { return { 200, 150 }; }
+
+void CrosshairGroup::move(std::optional<double> x)
+{
+    if (x == m_position)
+        return;
+    m_position = x;
+    Q_EMIT moved(x);
+}
+
+} // namespace midpoint::gui

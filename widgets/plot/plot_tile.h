@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One plot with everything a plot needs: title, axis titles with units, a legend that shows values under the shared crosshair,
+// zoom and pan, log axes, event markers, a text for "nothing here yet", export as PNG, SVG and CSV. Kinds of plots (curves,
+// scatter, bars, map) derive from it. Of the whole window only this folder's .cpp files see qcustomplot.h.
+#pragma once
+
+#include "widgets/plot/legend_row.h"
+#include "widgets/viewmodels/series.h"
+
+#include <QPointer>
+#include <QWidget>
+
+#include <optional>
+#include <vector>
+
+class QAction;
+class QCustomPlot;
+class QCPItemText;
+class QCPItemStraightLine;
+class QCPItemTracer;
+class QLabel;
+class QMenu;
+class QMouseEvent;
+class QStackedLayout;
+class QToolButton;
+class QTimer;
+
+namespace midpoint::gui {
+
+class Theme;
+class CrosshairGroup;
+
+struct AxisTitles {
+    QString x;
+    QString y;
+};
+
+enum class MarkerKind { Checkpoint, Evaluation, Warning, Alert, Resume };
+
+struct PlotMarker {
+    double x = 0.0;
+    MarkerKind kind = MarkerKind::Checkpoint;
+    QString text;
+};
+
+class PlotTile : public QWidget {
+    Q_OBJECT
+public:
+    PlotTile(const Theme& theme, const QString& name, const QString& title, const AxisTitles& axes, QWidget* parent = nullptr);
+    ~PlotTile() override;
+
+    void setTitle(const QString& title);
+    QString title() const;
+    void setAxes(const AxisTitles& axes);
+    void setXTitle(const QString& title);
+    void setNote(const QString& note); // small text in the plot's corner, such as "jittered"
+    void setPlaceholder(const QString& text); // shown instead of the plot while there is nothing to draw
+    QString placeholder() const;
+    void setMarkers(std::vector<PlotMarker> markers);
+    void setCrosshairGroup(CrosshairGroup* group);
+    void setExportDescription(const QString& text) { m_exportDescription = text; } // run name, step range, smoothing
+
+    bool isLogX() const { return m_logX; }
+    bool isLogY() const { return m_logY; }
+    void setLogX(bool on);
+    void setLogY(bool on);
+    virtual void resetZoom();
+
+    QMenu* menu() const { return m_menu; }
+    QString csv() const; // of the visible range, with a header line
+    void exportTo(const QString& path); // by the ending: .png, .svg, .csv; throws midpoint::Error
+    QImage image(double scale) const;
+
+    QSize sizeHint() const override;
+    QSize minimumSizeHint() const override;
+    int replotsDone() const { return m_replotsDone; }
+    void settle(); // what is due is drawn at once: before a picture of the window is taken
+
+Q_SIGNALS:
+    void clickedAt(double x);
+    void maximizeRequested(midpoint::gui::PlotTile* tile);
+    void zoomChanged(double lower, double upper); // of the x axis, by the user
+
+public Q_SLOTS:
+    void showCrosshair(std::optional<double> x);
+
+protected:
+    QCustomPlot* plot() const { return m_plot; }
+    const Theme& theme() const { return m_theme; }
+    virtual void refreshData() = 0;                         // hands the visible part of the data to the plot
+    virtual std::vector<LegendEntry> legendAt(std::optional<double> x) const = 0;
+    virtual QStringList csvHeader() const = 0;
+    virtual std::vector<std::vector<double>> csvRows(double lower, double upper) const = 0;
+    virtual Range fullX() const = 0;
+    virtual void applyTheme();
+    virtual bool zoomsByUser() const { return true; }
+    void scheduleReplot();      // coalesced: at most ten times a second, twice when the window is not active, never when hidden
+    bool isZoomed() const { return m_isZoomed; }
+    bool eventFilter(QObject* watched, QEvent* event) override;
+    void showEvent(QShowEvent* event) override;
+    virtual void mouseMovedOverPlot(QMouseEvent* event);
+    virtual void mouseLeftPlot();
+    virtual void plotClicked(QMouseEvent* event);
+    void fitAxes(const Range& x, const Range& y); // y is sticky: it grows at once and shrinks after five seconds
+
+private:
+    void buildMenu();
+    void replotNow();
+    void drawMarkers();
+    void updateLegend();
+    void copyImage();
+    void exportByDialog(const QString& filter, const QString& ending);
+
+    const Theme& m_theme;
+    QLabel* m_title;
+    LegendRow* m_legend;
+    QToolButton* m_menuButton;
+    QMenu* m_menu;
+    QAction* m_logXAction = nullptr;
+    QAction* m_logYAction = nullptr;
+    QStackedLayout* m_stack;
+    QLabel* m_placeholder;
+    QCustomPlot* m_plot;
+    QCPItemText* m_note;
+    QCPItemStraightLine* m_crosshair;
+    std::vector<PlotMarker> m_markers;
+    QPointer<CrosshairGroup> m_group;
+    std::optional<double> m_crosshairX;
+    QString m_exportDescription;
+    QTimer* m_replotTimer;
+    bool m_logX = false;
+    bool m_logY = false;
+    bool m_isZoomed = false;
+    bool m_isDirty = true;
+    qint64 m_lastShrinkMs = 0;
+    int m_replotsDone = 0;
+};
+
+// Tiles of a group show the crosshair at the same x, and a click in one tells all.
+class CrosshairGroup : public QObject {
+    Q_OBJECT
+public:
+    using QObject::QObject;
+    void move(std::optional<double> x);
+    std::optional<double> position() const { return m_position; }
+
+Q_SIGNALS:
+    void moved(std::optional<double> x);
+    void zoomed(QObject* source, double lower, double upper);
+
+private:
+    std::optional<double> m_position;
+};
+
+} // namespace midpoint::gui

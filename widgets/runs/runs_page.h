@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Which run is best, and what did it change? All runs of the project with any setting or metric as a column, curves of the compared
+// ones over each other, and the settings in which they differ.
+#pragma once
+
+#include "widgets/common/page.h"
+#include "widgets/viewmodels/project_data.h"
+#include "widgets/viewmodels/x_quantity.h"
+
+#include <QStringList>
+
+#include <memory>
+
+class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+class QLineEdit;
+class QPoint;
+class QTableView;
+class QTimer;
+
+class QSplitter;
+
+namespace midpoint::gui {
+
+class CommandPalette;
+class CurveTile;
+class RowsModel;
+struct ColumnSpec;
+
+class RunsPage : public Page {
+    Q_OBJECT
+public:
+    RunsPage(Workbench& workbench, QWidget* parent);
+    void activated() override;
+    void focusFilter() override;
+
+    void toggleCompared(); // of the selected rows
+    void toggleStar();
+    void editNote();
+    void editTags();
+    void trashSelected();
+    void setXQuantity(XQuantity quantity);
+    void openSelected();
+    std::string selectedRun() const; // name; empty if none
+
+Q_SIGNALS:
+    void runActivated(std::filesystem::path path);
+    void cloneRequested(std::filesystem::path path); // as a new configuration
+    void resumeRequested(std::filesystem::path path);
+
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
+private:
+    void buildTable();
+    QStringList savedColumns() const;
+    void buildCompare(QSplitter* split);
+    std::vector<ColumnSpec> makeColumns() const;
+    void refreshRuns();
+    void applyFilter();
+    void chooseColumns();
+    void showMenu(const QPoint& position);
+    void refreshMetrics();
+    void askOverlay();
+    void showOverlay();
+    void refreshDifferences();
+    const RunSummary& row(std::size_t index) const { return *m_runs[index]; }
+    const RunSummary* selected() const;
+
+    QLineEdit* m_filter;
+    QLabel* m_hint;
+    QDoubleSpinBox* m_target;
+    QTableView* m_table;
+    RowsModel* m_model;
+    QComboBox* m_metric;
+    QComboBox* m_quantity;
+    CurveTile* m_overlayTile;
+    QTableView* m_differences;
+    RowsModel* m_differenceModel;
+    QLabel* m_differenceTitle;
+    QTimer* m_overlayTimer;
+    CommandPalette* m_columnPalette = nullptr;
+    QStringList m_extraColumns;
+    RunSummaries m_runs;
+    std::shared_ptr<const Overlay> m_overlay;
+    struct Difference {
+        QString key;
+        QStringList values;
+    };
+    std::vector<Difference> m_differenceRows;
+    QStringList m_differenceNames;
+};
+
+} // namespace midpoint::gui

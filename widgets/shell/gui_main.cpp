@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/shell/gui_main.h"
+
+#include "backend/core/error.h"
+#include "backend/launch/supervisor.h"
+#include "widgets/shell/main_window.h"
+#include "widgets/shell/screenshots.h"
+#include "widgets/theme/theme.h"
+
+#include <QApplication>
+
+#include <cstdlib>
+#include <iostream>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace midpoint::gui {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+    fs::path screenshots; // empty: an ordinary window
+    fs::path path;        // project, run or configuration; may be empty
+};
+
+Arguments parse(int argc, char** argv)
+{
+    Arguments arguments;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        if (word == "--screenshots") {
+            if (i + 1 >= argc)
+                throw Error(ErrorKind::Usage, "--screenshots: expected a folder to write to");
+            arguments.screenshots = argv[++i];
+        } else if (word.starts_with("--")) {
+            throw Error(ErrorKind::Usage, "midpoint gui: unknown option '" + word + "'; known: --screenshots DIR");
+        } else if (arguments.path.empty()) {
+            arguments.path = word;
+        } else {
+            throw Error(ErrorKind::Usage, "midpoint gui: expected one project or run, found also '" + word + "'");
+        }
+    }
+    if (!arguments.screenshots.empty() && arguments.path.empty())
+        throw Error(ErrorKind::Usage, "--screenshots: expected a run or project after the folder");
+    return arguments;
+}
+
+// projects/arithmetic beside the sources or the installation: the folder above the binary that holds it.
+fs::path findDemo(const fs::path& program)
+{
+    std::error_code error;
+    for (fs::path folder = program.parent_path(); !folder.empty() && folder != folder.root_path(); folder = folder.parent_path())
+        for (const fs::path& candidate : { folder / "projects" / "arithmetic", folder / "share" / "midpoint" / "projects" / "arithmetic" })
+            if (fs::exists(candidate, error))
+                return candidate;
+    return fs::current_path(error) / "projects" / "arithmetic";
+}
+
+// The scale of Qt is fixed when the application starts: the second one is rendered by a child process.
+void renderAtDoubleScale(int argc, char** argv, const fs::path& program)
+{
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::setenv("QT_SCALE_FACTOR", "2", 1);
+        std::vector<char*> words { const_cast<char*>(program.c_str()), const_cast<char*>("gui") };
+        for (int i = 1; i < argc; ++i)
+            words.push_back(argv[i]);
+        words.push_back(nullptr);
+        ::execv(program.c_str(), words.data());
+        ::_exit(127);
+    }
+    int status = 0;
+    if (child > 0)
+        ::waitpid(child, &status, 0);
+    if (child < 0 || status != 0)
+        throw Error(ErrorKind::Resource, "the screens could not be rendered at scale 2");
+}
+
+int run(int argc, char** argv)
+{
+    const Arguments arguments = parse(argc, argv);
+    const bool isRendering = !arguments.screenshots.empty();
+    const fs::path program = launch::executablePath();
+    if (isRendering) {
+        if (std::getenv("QT_SCALE_FACTOR") == nullptr)
+            renderAtDoubleScale(argc, argv, program);
+        ::setenv("QT_QPA_PLATFORM", "offscreen", 1);
+    }
+    QApplication application(argc, argv);
+    QApplication::setApplicationName(QStringLiteral("midpoint"));
+    QApplication::setOrganizationName(QStringLiteral("midpoint"));
+    QApplication::setApplicationDisplayName(QStringLiteral("Midpoint"));
+    QApplication::setDesktopFileName(QStringLiteral("midpoint"));
+    Theme theme(isRendering ? ThemeChoice::Light : ThemeChoice::System);
+    MainWindow window(theme, { program, findDemo(program), !isRendering });
+    if (isRendering) {
+        const int written = renderScreens(window, theme, arguments.screenshots, arguments.path);
+        std::cout << written << " screens written to " << arguments.screenshots.string() << "\n";
+        return 0;
+    }
+    window.show();
+    if (!arguments.path.empty())
+        window.openPath(arguments.path);
+    return QApplication::exec();
+}
+
+} // namespace
+
+int guiMain(int argc, char** argv)
+{
+    try {
+        return run(argc, argv);
+    } catch (const Error& error) {
+        std::cerr << "midpoint: " << error.what() << "\n";
+        return exitCode(error.kind());
+    } catch (const std::exception& error) {
+        std::cerr << "midpoint: " << error.what() << "\n";
+        return 1;
+    }
+}
+
+} // namespace midpoint::gui

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The window: rail of screens, strip of the run, screens, strips for trouble and alerts. It wires parts together and computes nothing.
+#pragma once
+
+#include "widgets/common/page.h"
+
+#include <QMainWindow>
+
+#include <filesystem>
+#include <map>
+
+class QButtonGroup;
+class QLabel;
+class QStackedWidget;
+class QToolButton;
+
+namespace midpoint::gui {
+
+class BufferPage;
+class CommandPalette;
+class ConfigurePage;
+class DifficultyPage;
+class LivePage;
+class LogPage;
+class RolloutsPage;
+class RunControl;
+class RunHeaderBar;
+class RunsPage;
+class StartPage;
+class SystemPage;
+
+struct WindowOptions {
+    std::filesystem::path program;     // the midpoint binary, for runs that are started
+    std::filesystem::path demoProject; // projects/arithmetic of this installation
+    bool remembersWindow = true;       // geometry and recent paths; off for screenshots and tests
+};
+
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+public:
+    MainWindow(Theme& theme, WindowOptions options);
+    ~MainWindow() override;
+
+    // A run folder, a database file, a configuration, or a project folder.
+    void openPath(const std::filesystem::path& path);
+    void openRun(const std::filesystem::path& path);
+    void openProject(const std::filesystem::path& path);
+    void showScreen(const QString& name);
+    QStringList screenNames() const;
+    QString currentScreen() const;
+    Workbench& workbench() { return m_workbench; }
+    ActionRegistry& actions() { return *m_actions; }
+    void showTrouble(const QString& message);
+
+protected:
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+    void closeEvent(QCloseEvent* event) override;
+
+private:
+    void declareActions(); // window_actions.cpp
+    void declareScreenActions();
+    void declareRunActions();
+    void declareViewActions();
+    void buildMenus();
+    void buildPages();
+    void buildShell();
+    void connectModels();
+    QToolButton* addScreen(const QString& name, Page* page, const QString& actionId);
+    void refreshStatus();
+    void refreshAlert();
+    void refreshStrips();
+    void browse();
+    void rememberRecent(const std::filesystem::path& path);
+    void startDemo(const std::filesystem::path& configuration);
+    void startRun(const std::filesystem::path& config, const std::vector<std::string>& overrides, const std::filesystem::path& run);
+    void askSetting(const std::string& key, const QString& title, const QString& label);
+    void askPrompt(bool excludes);
+    void openPalette();
+    void showCheatSheet();
+    void setXQuantity(int index);
+    void moveStep(int by);
+    Page* currentPage() const;
+
+    Theme& m_theme;
+    WindowOptions m_options;
+    RunModel* m_run;
+    ProjectModel* m_project;
+    ActionRegistry* m_actions;
+    RunControl* m_control;
+    Workbench m_workbench;
+    QStackedWidget* m_stack = nullptr;
+    QButtonGroup* m_rail = nullptr;
+    RunHeaderBar* m_header = nullptr;
+    QWidget* m_troubleStrip = nullptr;
+    QLabel* m_trouble = nullptr;
+    QWidget* m_alertStrip = nullptr;
+    QLabel* m_alert = nullptr;
+    QLabel* m_status = nullptr;
+    CommandPalette* m_palette = nullptr;
+    StartPage* m_start = nullptr;
+    RunsPage* m_runsPage = nullptr;
+    ConfigurePage* m_configure = nullptr;
+    LivePage* m_live = nullptr;
+    DifficultyPage* m_difficulty = nullptr;
+    BufferPage* m_buffer = nullptr;
+    RolloutsPage* m_rollouts = nullptr;
+    SystemPage* m_system = nullptr;
+    LogPage* m_log = nullptr;
+    std::map<QString, Page*> m_pages;
+    QStringList m_screenOrder;
+    std::size_t m_dismissedEvents = 0;
+    bool m_isRunScreen = false;
+};
+
+} // namespace midpoint::gui

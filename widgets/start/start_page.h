@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where one begins: the demo, projects opened before, runs that are going on, and a place to drop folders and configurations.
+#pragma once
+
+#include "widgets/common/page.h"
+
+#include <filesystem>
+#include <vector>
+
+class QLabel;
+class QListWidget;
+class QPushButton;
+class QVBoxLayout;
+
+namespace midpoint::gui {
+
+class StartPage : public Page {
+    Q_OBJECT
+public:
+    StartPage(Workbench& workbench, std::filesystem::path demoProject, QWidget* parent);
+    void setRecent(const QStringList& paths);
+
+Q_SIGNALS:
+    void openRequested(std::filesystem::path path);
+    void browseRequested();
+    void demoRequested(std::filesystem::path configuration);
+
+private:
+    void buildDemo(QVBoxLayout* layout);
+    void refreshRuns();
+
+    std::filesystem::path m_demo;
+    QListWidget* m_recent;
+    QListWidget* m_runs;
+    QLabel* m_runsTitle;
+};
+
+} // namespace midpoint::gui

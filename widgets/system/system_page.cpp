@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/system/system_page.h"
+
+#include "widgets/common/table_support.h"
+#include "widgets/common/value_strip.h"
+#include "widgets/plot/curve_tile.h"
+#include "widgets/viewmodels/format.h"
+#include "widgets/viewmodels/metric_names.h"
+#include "widgets/viewmodels/rows_model.h"
+#include "widgets/viewmodels/run_model.h"
+
+#include <QGridLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QTableView>
+#include <QTimer>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace midpoint::gui {
+
+SystemPage::SystemPage(Workbench& workbench, QWidget* parent)
+    : Page(workbench, QStringLiteral("systemPage"), parent)
+    , m_values(new ValueStrip(theme(), QStringLiteral("systemValues"), this))
+    , m_verdict(new QLabel(this))
+    , m_table(new QTableView(this))
+    , m_model(new RowsModel(this))
+    , m_timeline(new PhaseTimeline(theme(), this))
+    , m_memory(new CurveTile(theme(), QStringLiteral("plotMemory"), tr("Memory"), { tr("training step"), tr("gigabytes") }, this))
+    , m_throughput(new CurveTile(theme(), QStringLiteral("plotSpeed"), tr("Speed"), { tr("training step"), tr("tokens per second") }, this))
+{
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(8, 6, 8, 6);
+    layout->setSpacing(6);
+    m_verdict->setObjectName(QStringLiteral("slowestRank"));
+    QFont bold = font();
+    bold.setWeight(QFont::DemiBold);
+    m_verdict->setFont(bold);
+    m_verdict->setWordWrap(true);
+    layout->addWidget(m_values);
+    layout->addWidget(m_verdict);
+    buildTable();
+    layout->addWidget(m_table);
+    auto* timelineTitle = new QLabel(tr("Phases of the last steps (seconds drawn to scale)"), this);
+    timelineTitle->setFont(bold);
+    layout->addWidget(timelineTitle);
+    layout->addWidget(m_timeline);
+    auto* plots = new QHBoxLayout;
+    plots->setSpacing(6);
+    plots->addWidget(m_memory);
+    plots->addWidget(m_throughput);
+    layout->addLayout(plots, 3);
+    connect(&run(), &RunModel::headerChanged, this, &SystemPage::refresh);
+    connect(&run(), &RunModel::factsChanged, this, &SystemPage::refresh);
+    connect(&run(), &RunModel::opened, this, [this] {
+        m_view = nullptr;
+        m_timeline->setPhases({});
+        refresh();
+    });
+    connect(&run(), &RunModel::dataArrived, this, [this] {
+        if (isVisible())
+            run().askSystem();
+        refreshCurves();
+    });
+    connect(&run(), &RunModel::curvesReplaced, this, &SystemPage::refreshCurves);
+    connect(&run(), &RunModel::systemArrived, this, [this](std::shared_ptr<const SystemView> view) {
+        m_view = std::move(view);
+        m_timeline->setPhases(m_view->phases);
+        refresh();
+    });
+    refresh();
+    refreshCurves();
+}
+
+void SystemPage::buildTable()
+{
+    const auto row = [this](std::size_t i) -> const RankRow& { return m_rows[i]; };
+    const auto seconds = [](double value) { return value > 0 ? QString::number(value, 'f', 2) : QStringLiteral("-"); };
+    std::vector<ColumnSpec> columns;
+    columns.push_back({ tr("rank"), {}, [row](std::size_t i) { return QString::number(row(i).record.rank); }, [row](std::size_t i) { return static_cast<double>(row(i).record.rank); }, {} });
+    columns.push_back({ tr("host"), {}, [row](std::size_t i) { return qs(row(i).record.host); }, {}, {} });
+    columns.push_back({ tr("device"), {}, [row](std::size_t i) {
+                           const auto& r = row(i).record;
+                           return r.deviceName.empty() ? qs(r.device) : qs(r.device + "  " + r.deviceName);
+                       },
+        {}, [row](std::size_t i) { return qs(row(i).record.deviceName); } });
+    columns.push_back({ tr("process"), tr("Process id"), [row](std::size_t i) { return QString::number(row(i).record.pid); }, [row](std::size_t i) { return static_cast<double>(row(i).record.pid); }, {} });
+    columns.push_back({ tr("memory"), tr("Memory of the device"), [row](std::size_t i) { return bytes(static_cast<double>(row(i).record.memoryBytes)); },
+        [row](std::size_t i) { return static_cast<double>(row(i).record.memoryBytes); }, {} });
+    columns.push_back({ tr("phase"), {}, [row](std::size_t i) { return row(i).beat.phase.empty() ? QStringLiteral("-") : qs(row(i).beat.phase); }, {}, {} });
+    columns.push_back({ tr("step"), {}, [row](std::size_t i) { return row(i).beat.phase.empty() ? QStringLiteral("-") : QString::number(row(i).beat.step); }, [row](std::size_t i) { return static_cast<double>(row(i).beat.step); }, {} });
+    columns.push_back({ tr("heartbeat"), tr("Last sign of life"), [row](std::size_t i) {
+                           const double age = row(i).age;
+                           return age < 0 ? QStringLiteral("-") : age > launch::kHeartbeatLateSeconds ? QStringLiteral("! ") + ago(age) : ago(age);
+                       },
+        [row](std::size_t i) { return row(i).age; }, {} });
+    columns.push_back({ tr("work s"), tr("Seconds of work in the last step"), [row, seconds](std::size_t i) { return seconds(row(i).workSeconds); }, [row](std::size_t i) { return row(i).workSeconds; }, {} });
+    columns.push_back({ tr("wait s"), tr("Seconds spent waiting for other ranks in the last step"), [row, seconds](std::size_t i) { return seconds(row(i).waitSeconds); }, [row](std::size_t i) { return row(i).waitSeconds; }, {} });
+    m_model->setColumns(std::move(columns));
+    styleTable(m_table, QStringLiteral("rankTable"), tr("Ranks"));
+    m_table->setModel(m_model);
+    constexpr int kWidths[] = { 50, 130, 220, 80, 90, 110, 70, 110, 80, 80 };
+    for (int i = 0; i < 10; ++i)
+        m_table->setColumnWidth(i, kWidths[i]);
+    m_table->horizontalHeader()->setStretchLastSection(false);
+}
+
+void SystemPage::activated()
+{
+    run().askSystem();
+    refresh();
+}
+
+QString SystemPage::slowestRank() const
+{
+    if (m_rows.size() < 2)
+        return {};
+    const auto byWait = [](const RankRow& a, const RankRow& b) { return a.waitSeconds < b.waitSeconds; };
+    const auto waiting = std::max_element(m_rows.begin(), m_rows.end(), byWait);
+    const auto late = std::min_element(m_rows.begin(), m_rows.end(), byWait);
+    if (waiting->waitSeconds <= 0.0 || waiting == late || waiting->waitSeconds < 1.2 * late->waitSeconds)
+        return tr("No rank holds up the others in the last step.");
+    return tr("Rank %1 waits %2 in the last step; rank %3 is the slowest.").arg(waiting->record.rank).arg(duration(waiting->waitSeconds)).arg(late->record.rank);
+}
+
+void SystemPage::refresh()
+{
+    const RunHeader& header = run().header();
+    std::map<std::int64_t, RankRow> rows;
+    for (const store::RankRecord& record : run().facts().ranks)
+        rows[record.rank].record = record;
+    for (const launch::Heartbeat& beat : header.heartbeats) {
+        RankRow& row = rows[beat.rank];
+        row.beat = beat;
+        row.record.rank = beat.rank;
+        if (row.record.host.empty())
+            row.record.host = beat.host;
+        if (row.record.pid == 0)
+            row.record.pid = beat.pid;
+        row.age = static_cast<double>(systemClock().wallMilliseconds() - beat.wallMs) / 1000.0;
+    }
+    std::int64_t lastStep = -1;
+    for (const store::PhaseTiming& phase : m_view ? m_view->phases : std::vector<store::PhaseTiming> {})
+        lastStep = std::max(lastStep, phase.step);
+    for (const store::PhaseTiming& phase : m_view ? m_view->phases : std::vector<store::PhaseTiming> {})
+        if (phase.step == lastStep)
+            (phase.phase == "wait" ? rows[phase.rank].waitSeconds : rows[phase.rank].workSeconds) += phase.seconds;
+    const bool sameCount = rows.size() == m_rows.size();
+    m_rows.clear();
+    for (auto& [rank, row] : rows)
+        m_rows.push_back(std::move(row));
+    if (sameCount)
+        m_model->refreshTexts();
+    else
+        m_model->setRows(m_rows.size());
+    constexpr int kMaximumRows = 8; // more scroll
+    const int rowsShown = std::clamp(static_cast<int>(m_rows.size()), 1, kMaximumRows);
+    m_table->setFixedHeight(m_table->horizontalHeader()->sizeHint().height() + rowsShown * m_table->verticalHeader()->defaultSectionSize() + 22);
+    m_verdict->setText(!run().isOpen() ? tr("Open a run to see its processes.") : m_rows.empty() ? tr("No process of this run has reported yet.") : slowestRank());
+    m_verdict->setVisible(!m_verdict->text().isEmpty());
+    std::vector<KeyValue> values;
+    values.push_back({ tr("ranks"), QString::number(m_rows.size()), m_rows.empty() ? QString() : qs(m_rows.front().record.device), {} });
+    values.push_back({ tr("time of a step"), run().last(metric_names::kStepSeconds) ? tr("%1 s").arg(number(run().last(metric_names::kStepSeconds))) : QStringLiteral("-"), tr("last step"), {} });
+    const auto memory = run().last("system/rss_gb");
+    values.push_back({ tr("memory of rank 0"), memory ? tr("%1 GB").arg(number(memory)) : QStringLiteral("-"), tr("resident"), {} });
+    values.push_back({ tr("metrics"), bytes(static_cast<double>(header.databaseBytes)), QStringLiteral("run.db"), {} });
+    values.push_back({ tr("rollouts"), bytes(static_cast<double>(header.rolloutBytes)), QStringLiteral("rollouts.db"), {} });
+    values.push_back({ tr("checkpoints"), bytes(static_cast<double>(header.checkpointBytes)),
+        header.checkpoints.empty() ? tr("none yet") : tr("%1 kept, newest %2").arg(header.checkpoints.size()).arg(qs(header.checkpoints.back())), {} });
+    const bool isTight = header.freeBytes >= 0 && header.freeBytes < 2'000'000'000;
+    values.push_back({ tr("disk free"), header.freeBytes < 0 ? QStringLiteral("-") : bytes(static_cast<double>(header.freeBytes)), isTight ? tr("! nearly full") : tr("where the run lies"), qs(header.path),
+        isTight ? ColorRole::Alert : ColorRole::Text });
+    m_values->setValues(std::move(values));
+}
+
+void SystemPage::refreshCurves()
+{
+    const QString nothing = run().isOpen() ? tr("No values recorded.") : tr("Open a run to see its processes.");
+    const auto fill = [&](CurveTile* tile, std::initializer_list<std::pair<const char*, QString>> metrics) {
+        std::vector<CurveSpec> curves;
+        int color = 0;
+        for (const auto& [metric, name] : metrics) {
+            if (const auto curve = run().curve(metric))
+                curves.push_back({ name, curve, color });
+            ++color;
+        }
+        tile->setXTitle(axisTitle(run().xQuantity()));
+        tile->setPlaceholder(curves.empty() ? nothing : QString());
+        tile->setCurves(std::move(curves));
+    };
+    fill(m_memory, { { "system/rss_gb", tr("resident, rank 0") }, { "system/gpu_mem_gb", tr("device") }, { "perf/max_memory_allocated_gb", tr("largest on the device") } });
+    fill(m_throughput, { { "perf/throughput", tr("all tokens") }, { "perf/gen_tokens_per_second", tr("generated") } });
+}
+
+} // namespace midpoint::gui

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/viewmodels/difficulty_analysis.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace midpoint::gui {
+
+namespace {
+
+constexpr std::size_t kCalibrationBins = 10;
+
+bool isUniformPurpose(Purpose purpose) { return purpose == Purpose::Reference || purpose == Purpose::Explore || purpose == Purpose::Screen; }
+
+const store::PredictionRound* roundInForce(const std::vector<store::PredictionRound>& rounds, std::int64_t step)
+{
+    const auto after = std::upper_bound(
+        rounds.begin(), rounds.end(), step, [](std::int64_t value, const store::PredictionRound& round) { return value < round.step; });
+    return after == rounds.begin() ? nullptr : &*(after - 1);
+}
+
+std::vector<CalibrationBin> calibrationBins(const std::vector<DifficultyPair>& pairs)
+{
+    struct Sums {
+        double predicted = 0.0;
+        double measured = 0.0;
+        std::int64_t failures = 0;
+        std::int64_t attempts = 0;
+        std::int64_t prompts = 0;
+    };
+    std::vector<Sums> sums(kCalibrationBins);
+    for (const DifficultyPair& pair : pairs) {
+        const auto index = std::min(static_cast<std::size_t>(pair.predicted * kCalibrationBins), kCalibrationBins - 1);
+        Sums& bin = sums[index];
+        bin.predicted += pair.predicted;
+        bin.measured += pair.measured();
+        bin.failures += pair.attempts - pair.successes;
+        bin.attempts += pair.attempts;
+        ++bin.prompts;
+    }
+    std::vector<CalibrationBin> bins;
+    for (const Sums& bin : sums) {
+        const auto interval = statistics::wilson(bin.failures, bin.attempts);
+        if (bin.prompts == 0 || !interval)
+            continue;
+        const auto n = static_cast<double>(bin.prompts);
+        bins.push_back({ bin.predicted / n, static_cast<double>(bin.failures) / static_cast<double>(bin.attempts), *interval,
+            bin.prompts, bin.attempts });
+    }
+    return bins;
+}
+
+} // namespace
+
+std::vector<DifficultyPair> pairMeasurements(
+    const std::vector<store::Observation>& observations, const std::vector<store::PredictionRound>& rounds, MeasuredSet set)
+{
+    std::vector<DifficultyPair> pairs;
+    for (const store::Observation& observation : observations) {
+        const bool isUniform = isUniformPurpose(observation.purpose);
+        const bool isSelected = observation.purpose == Purpose::Train;
+        if (observation.attempts <= 0 || (!isUniform && !isSelected) || (set == MeasuredSet::Uniform && !isUniform)
+            || (set == MeasuredSet::Selected && !isSelected))
+            continue;
+        const store::PredictionRound* round = roundInForce(rounds, observation.step);
+        const auto index = static_cast<std::size_t>(observation.promptIndex);
+        if (round == nullptr || index >= round->successRates.size() || std::isnan(round->successRates[index]))
+            continue;
+        const double predicted = std::clamp(1.0 - static_cast<double>(round->successRates[index]), 0.0, 1.0);
+        pairs.push_back({ observation.promptIndex, observation.step, predicted, observation.attempts, observation.successes, isUniform });
+    }
+    return pairs;
+}
+
+DifficultySummary summarise(const std::vector<DifficultyPair>& pairs, const DifficultyRequest& request)
+{
+    std::vector<double> predicted;
+    std::vector<double> measured;
+    std::vector<statistics::ProbabilityOutcome> outcomes; // of failing: difficulty is the probability of a failure
+    std::int64_t inBand = 0;
+    for (const DifficultyPair& pair : pairs) {
+        predicted.push_back(pair.predicted);
+        measured.push_back(pair.measured());
+        outcomes.push_back({ pair.predicted, pair.attempts - pair.successes, pair.attempts });
+        inBand += std::abs(pair.measured() - (1.0 - request.targetSuccess)) <= request.bandHalfWidth ? 1 : 0;
+    }
+    DifficultySummary summary;
+    summary.pearson = statistics::pearson(predicted, measured);
+    summary.spearman = statistics::spearman(predicted, measured);
+    summary.meanAbsoluteError = statistics::meanAbsoluteError(predicted, measured);
+    summary.bias = statistics::bias(predicted, measured);
+    summary.calibrationError = statistics::calibrationError(outcomes);
+    summary.ceiling = statistics::noiseCeiling(outcomes);
+    summary.pairs = static_cast<std::int64_t>(pairs.size());
+    summary.inBandShare = pairs.empty() ? 0.0 : static_cast<double>(inBand) / static_cast<double>(pairs.size());
+    summary.bins = calibrationBins(pairs);
+    return summary;
+}
+
+std::vector<double> histogramShares(const std::vector<double>& values, std::size_t binCount)
+{
+    std::vector<double> shares(binCount, 0.0);
+    double total = 0.0;
+    for (const double value : values) {
+        if (!std::isfinite(value))
+            continue;
+        const double position = std::clamp(value, 0.0, 1.0) * static_cast<double>(binCount);
+        shares[std::min(static_cast<std::size_t>(position), binCount - 1)] += 1.0;
+        total += 1.0;
+    }
+    for (double& share : shares)
+        share = total > 0.0 ? share / total : 0.0;
+    return shares;
+}
+
+} // namespace midpoint::gui

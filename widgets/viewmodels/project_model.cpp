@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/viewmodels/project_model.h"
+
+#include "widgets/viewmodels/format.h"
+#include "widgets/viewmodels/project_feed.h"
+
+namespace midpoint::gui {
+
+std::filesystem::path runsFolderOf(const std::filesystem::path& folder)
+{
+    std::error_code error;
+    return std::filesystem::is_directory(folder / "runs", error) ? folder / "runs" : folder;
+}
+
+std::optional<EvaluationPoint> firstReaching(const RunSummary& run, double accuracy)
+{
+    for (const EvaluationPoint& point : run.evaluations)
+        if (point.accuracy >= accuracy)
+            return point;
+    return std::nullopt;
+}
+
+ProjectModel::ProjectModel(QObject* parent)
+    : QObject(parent)
+    , m_runs(std::make_shared<RunSummaries>())
+{
+    m_thread.setObjectName(QStringLiteral("project reader"));
+}
+
+ProjectModel::~ProjectModel() { close(); }
+
+void ProjectModel::close()
+{
+    if (m_feed == nullptr)
+        return;
+    disconnect(m_feed, nullptr, this, nullptr);
+    m_feed->deleteLater();
+    m_feed = nullptr;
+    m_thread.quit();
+    m_thread.wait();
+}
+
+std::filesystem::path ProjectModel::runsFolder() const { return runsFolderOf(m_folder); }
+
+void ProjectModel::open(const std::filesystem::path& folder, Keeping keeping)
+{
+    close();
+    m_folder = folder;
+    m_runs = std::make_shared<RunSummaries>();
+    m_compared.clear();
+    m_configurations.clear();
+    m_preferences.clear();
+    m_feed = new ProjectFeed(folder, keeping == Keeping::Notes);
+    connect(m_feed, &ProjectFeed::scanned, this, [this](std::shared_ptr<const RunSummaries> runs) {
+        m_runs = std::move(runs);
+        Q_EMIT runsChanged();
+    });
+    connect(m_feed, &ProjectFeed::configurationsFound, this, [this](const std::vector<std::filesystem::path>& files) {
+        m_configurations = files;
+        Q_EMIT opened();
+    });
+    connect(m_feed, &ProjectFeed::preferencesRead, this, [this](const std::map<QString, QString>& preferences) {
+        m_preferences = preferences;
+        Q_EMIT opened();
+    });
+    connect(m_feed, &ProjectFeed::overlayRead, this, &ProjectModel::overlayArrived);
+    connect(m_feed, &ProjectFeed::trouble, this, &ProjectModel::trouble);
+    m_feed->moveToThread(&m_thread);
+    m_thread.start();
+    QMetaObject::invokeMethod(m_feed, &ProjectFeed::start, Qt::QueuedConnection);
+    Q_EMIT opened();
+    Q_EMIT runsChanged();
+}
+
+const RunSummary* ProjectModel::run(const std::string& name) const
+{
+    for (const auto& run : *m_runs)
+        if (run->name == name)
+            return run.get();
+    return nullptr;
+}
+
+void ProjectModel::setCompared(const std::string& name, bool on)
+{
+    const bool changed = on ? m_compared.insert(name).second : m_compared.erase(name) > 0;
+    if (changed)
+        Q_EMIT comparedChanged();
+}
+
+void ProjectModel::clearCompared()
+{
+    m_compared.clear();
+    Q_EMIT comparedChanged();
+}
+
+void ProjectModel::askOverlay(const std::string& metric)
+{
+    if (m_feed == nullptr)
+        return;
+    OverlayRequest request;
+    request.metric = metric;
+    for (const std::string& name : m_compared)
+        if (const RunSummary* summary = run(name)) {
+            request.runs.emplace_back(name, summary->path);
+            request.colors[name] = summary->color;
+        }
+    const std::int64_t id = ++m_nextRequest;
+    m_feed->newestOverlay = id;
+    QMetaObject::invokeMethod(m_feed, [feed = m_feed, id, request] { feed->readOverlay(id, request); }, Qt::QueuedConnection);
+}
+
+void ProjectModel::changeNotes(const std::string& name, const std::function<void(RunNotes&)>& change)
+{
+    const RunSummary* summary = run(name);
+    if (m_feed == nullptr || summary == nullptr)
+        return;
+    RunNotes notes = summary->notes;
+    change(notes);
+    QMetaObject::invokeMethod(m_feed, [feed = m_feed, name, notes] { feed->saveNotes(name, notes); }, Qt::QueuedConnection);
+}
+
+QString ProjectModel::preference(const QString& key) const
+{
+    const auto found = m_preferences.find(key);
+    return found == m_preferences.end() ? QString() : found->second;
+}
+
+void ProjectModel::setPreference(const QString& key, const QString& value)
+{
+    if (preference(key) == value)
+        return;
+    m_preferences[key] = value;
+    if (m_feed != nullptr)
+        QMetaObject::invokeMethod(
+            m_feed, [feed = m_feed, key, value] { feed->savePreference(key.toStdString(), value.toStdString()); }, Qt::QueuedConnection);
+}
+
+void ProjectModel::refreshNow()
+{
+    if (m_feed != nullptr)
+        QMetaObject::invokeMethod(m_feed, &ProjectFeed::scan, Qt::QueuedConnection);
+}
+
+} // namespace midpoint::gui
