@@ -76,7 +76,8 @@ CheckpointWriter::CheckpointWriter(const fs::path& checkpointsFolder, std::int64
     , m_writing(m_final.string() + kWritingSuffix)
     , m_step(step)
 {
-    fs::remove_all(m_writing);
+    std::error_code ignored; // what cannot be removed cannot be written either, and that is reported
+    fs::remove_all(m_writing, ignored);
     createFolders(m_writing);
 }
 

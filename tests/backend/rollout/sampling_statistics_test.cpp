@@ -102,11 +102,11 @@ TEST(SamplingStatistics, TopK_Draws_FollowTruncatedSoftmax)
 
 TEST(SamplingStatistics, TopP_Draws_FollowTruncatedSoftmax)
 {
-    expectDistribution(1.0, 0, 0.7);
-    expectDistribution(1.5, 0, 0.95);
+    expectDistribution(4.0, 0, 0.7);
+    expectDistribution(3.0, 0, 0.95);
 }
 
-TEST(SamplingStatistics, TopKAndTopP_Draws_FollowBoth) { expectDistribution(1.2, 12, 0.8); }
+TEST(SamplingStatistics, TopKAndTopP_Draws_FollowBoth) { expectDistribution(4.0, 12, 0.8); }
 
 // First tokens of neighbouring samples, and first and second tokens of one sample, in 3 x 3 classes: a test of independence.
 void expectIndependent(const std::vector<std::pair<std::int32_t, std::int32_t>>& pairs)
