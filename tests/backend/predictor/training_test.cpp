@@ -61,8 +61,7 @@ TrainOptions quickOptions()
     return options;
 }
 
-// Disabled: on labels this small the predictor ends constant (found 2026-11; the demo of 40,000 labels trains well).
-TEST(PredictorTraining, DISABLED_ItemResponseLabels_BeatsMeanAndNearestOnUnseenPolicies)
+TEST(PredictorTraining, ItemResponseLabels_BeatsMeanAndNearestOnUnseenPolicies)
 {
     const EmbeddingMatrix matrix = embeddings();
     const std::vector<PolicyLabels> train
@@ -96,8 +95,7 @@ TEST(PredictorTraining, SameSeed_SameWeights)
 }
 
 // Policies measured on different prompts: no reference set fits all, so batches are made policy by policy.
-// Disabled for the same reason.
-TEST(PredictorTraining, DISABLED_PoliciesWithoutCommonPrompts_StillTrains)
+TEST(PredictorTraining, PoliciesWithoutCommonPrompts_StillTrains)
 {
     const EmbeddingMatrix matrix = embeddings();
     std::vector<PolicyLabels> train = { labelsOf(matrix, "weak", -1.0), labelsOf(matrix, "good", 1.0) };
