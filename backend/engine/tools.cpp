@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <numeric>
+#include <torch/version.h>
 
 namespace midpoint::engine {
 namespace {

@@ -9,7 +9,7 @@
 #include "backend/model/safetensors.h"
 #include "kernels/rotary.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <filesystem>
 #include <memory>

@@ -5,7 +5,7 @@
 #include "backend/model/packed_batch.h"
 #include "kernels/rotary.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace midpoint::model {
 

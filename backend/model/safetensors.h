@@ -2,7 +2,7 @@
 // and their header is checked completely before anything is read. Errors are Error{Model} naming file, tensor, expected, found.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <filesystem>

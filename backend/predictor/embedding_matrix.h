@@ -5,7 +5,7 @@
 
 #include "backend/core/rollout.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <filesystem>

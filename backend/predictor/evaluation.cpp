@@ -133,7 +133,7 @@ public:
         const torch::Tensor rows = embeddings.gather(labels.rows);
         m_queries = predictor.projectQueries(rows);
         m_references = predictor.projectReferences(rows);
-        m_directions = torch::nn::functional::normalize(rows);
+        m_directions = rows / rows.norm(2, 1, true).clamp_min(1e-12);
         std::vector<double> rates;
         for (std::size_t i = 0; i < labels.rows.size(); ++i)
             rates.push_back(labels.rate(i));

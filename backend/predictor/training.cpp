@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <ATen/CPUGeneratorImpl.h>
+#include <torch/optim/adam.h>
 #include <cmath>
 #include <limits>
 #include <map>

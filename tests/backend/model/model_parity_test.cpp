@@ -5,7 +5,7 @@
 #include "tests/support/fixtures.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace midpoint::model {
 namespace {

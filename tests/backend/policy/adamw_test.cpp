@@ -3,7 +3,7 @@
 #include "backend/core/error.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace midpoint::policy {
 namespace {

@@ -6,7 +6,7 @@
 #include "tests/support/fixtures.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace midpoint::policy {
 namespace {

@@ -5,7 +5,7 @@
 #include "backend/policy/bench_update.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace midpoint::policy {
 namespace {
