@@ -111,7 +111,7 @@ Model Model::random(const ModelConfig& config, const RngKey& key, const ModelOpt
         state->config.json = writeModelConfig(config);
     state->options = options;
     state->slots = parameterSlots(config);
-    state->parameters = randomParameters(state->slots, key);
+    state->parameters = randomParameters(state->slots, config.initializerRange, key);
     return Model(std::move(state));
 }
 

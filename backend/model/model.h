@@ -81,7 +81,7 @@ class Model {
 public:
     // Reads config.json, the weights and generation_config.json of a Hugging Face folder.
     static Model load(const std::filesystem::path& folder, const ModelOptions& options = {});
-    // Embeddings N(0, 0.02), matrices N(0, 0.6 / sqrt(fan_in)), biases 0, norms 1.
+    // Embeddings N(0, initializer_range of the configuration), matrices N(0, 0.6 / sqrt(fan_in)), biases 0, norms 1.
     static Model random(const ModelConfig& config, const RngKey& key, const ModelOptions& options = {});
 
     Model(Model&&) noexcept;

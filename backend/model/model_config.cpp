@@ -215,6 +215,7 @@ ModelConfig parseModelConfig(const std::string& json, const std::string& source)
         model.architecture == Architecture::Qwen3 ? kQwen3HeadDimension : std::max<std::int64_t>(model.hiddenSize / model.headCount, 1));
     model.maxPositions = config.count("max_position_embeddings");
     model.rmsNormEpsilon = config.positive("rms_norm_eps", 1e-6);
+    model.initializerRange = config.positive("initializer_range", 0.02);
     model.isTied = config.flag("tie_word_embeddings", false);
     model.hasQueryKeyNorm = model.architecture == Architecture::Qwen3;
     const bool attentionBias = model.architecture != Architecture::Qwen2 && config.flag("attention_bias", false);
@@ -276,6 +277,7 @@ std::string writeModelConfig(const ModelConfig& config)
         { "head_dim", config.headDimension },
         { "hidden_act", "silu" },
         { "rms_norm_eps", config.rmsNormEpsilon },
+        { "initializer_range", config.initializerRange },
         { "max_position_embeddings", config.maxPositions },
         { "tie_word_embeddings", config.isTied },
         { "rope_parameters", rotary },

@@ -33,6 +33,7 @@ struct ModelConfig {
     std::int64_t headDimension = 0;
     std::int64_t maxPositions = 0;
     double rmsNormEpsilon = 1e-6;
+    double initializerRange = 0.02;   // deviation of random embeddings; has no meaning for weights that are read
     bool isTied = false;              // the embedding is the LM head too
     bool hasQueryKeyNorm = false;     // RMSNorm of every query and key head (Qwen3)
     bool hasQkvBias = false;

@@ -9,7 +9,6 @@
 namespace midpoint::model {
 namespace {
 
-constexpr double kEmbeddingDeviation = 0.02;
 constexpr double kMatrixGain = 0.6; // deviation gain / sqrt(fan_in)
 
 struct NamedRows {
@@ -155,7 +154,7 @@ std::vector<Parameter> readParameters(
     return parameters;
 }
 
-std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots, const RngKey& key)
+std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots, double embeddingDeviation, const RngKey& key)
 {
     std::vector<Parameter> parameters;
     for (const ParameterSlot& slot : slots) {
@@ -165,7 +164,7 @@ std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots,
             own.sample = static_cast<std::int64_t>(parameters.size()); // each parameter draws its own numbers
             Rng rng(own);
             const double deviation = slot.kind == ParameterKind::Embedding
-                ? kEmbeddingDeviation
+                ? embeddingDeviation
                 : kMatrixGain / std::sqrt(static_cast<double>(slot.shape[1]));
             float* out = value.data_ptr<float>();
             for (std::int64_t i = 0; i < value.numel(); ++i)

@@ -26,6 +26,7 @@ Weights bindWeights(const ModelConfig& config, const std::vector<ParameterSlot>&
 // Masters read from the files of a folder. Throws Error{Model} for a weight that is missing, has another shape or is unknown.
 std::vector<Parameter> readParameters(
     const ModelConfig& config, const std::vector<ParameterSlot>& slots, const std::filesystem::path& folder);
-std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots, const RngKey& key);
+// Random ones: embeddings N(0, embeddingDeviation), matrices N(0, 0.6 / sqrt(fan_in)), biases 0, norms 1.
+std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots, double embeddingDeviation, const RngKey& key);
 
 } // namespace midpoint::model
