@@ -46,10 +46,10 @@ POOLS = {  # shares of easy, frontier and beyond; the kinds of the held-out set
 KINDS = ("easy", "frontier", "beyond")
 
 BATCH = 64
-STAGE_STEPS = (1800, 500, 120)
+STAGE_STEPS = (620, 60, 170)
 STAGE_MODULI = ((5, 2, 1), FRONTIER_MODULI, FRONTIER_MODULI)
 LENGTH_SKEW = 1.5
-LAZY_FROM = {10: 7.0, 13: 5.0, 20: 4.0}  # length at which half of the demonstrations of stage 3 skip the working
+LAZY_FROM = {10: 5.5, 13: 3.5, 20: 2.5}  # length at which half of the demonstrations of stage 3 skip the working
 LAZY_WIDTH = 1.2
 
 
