@@ -65,6 +65,13 @@ std::string resumeFor(const std::string& resume, const fs::path& runFolder)
     return fs::absolute(resume).lexically_normal().string();
 }
 
+// A start that failed leaves no folder (launch::supervise), so its reason is all there is.
+std::string logHint(const fs::path& log)
+{
+    std::error_code ignored;
+    return fs::exists(log, ignored) ? concat(" (log: ", log.string(), ")") : std::string();
+}
+
 void printEnd(const launch::ExitRecord& record, const fs::path& runFolder, bool asJson)
 {
     if (asJson) {
@@ -74,7 +81,7 @@ void printEnd(const launch::ExitRecord& record, const fs::path& runFolder, bool 
     } else if (record.outcome != launch::Outcome::Failed)
         std::cout << launch::nameOf(record.outcome) << " after step " << record.lastStep << ": " << runFolder.string() << "\n";
     if (record.outcome == launch::Outcome::Failed)
-        std::cerr << "midpoint train: " << record.reason << " (log: " << (runFolder / "log").string() << ")\n";
+        std::cerr << "midpoint train: " << record.reason << logHint(runFolder / "log") << "\n";
 }
 
 } // namespace

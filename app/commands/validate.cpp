@@ -2,7 +2,9 @@
 #include "app/commands.h"
 #include "app/console.h"
 #include "backend/config/checks.h"
+#include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/data/prompt_set.h"
 
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -39,6 +41,26 @@ std::vector<std::string> stepInWords(const config::RunConfig& config)
     return lines;
 }
 
+// Reads the prompt sets as the run will; what is wrong with one becomes a problem of its key.
+std::vector<std::string> readPrompts(const config::DataSection& data, std::vector<config::Problem>& problems)
+{
+    std::vector<std::string> lines;
+    const auto read = [&](const char* key, const std::vector<std::string>& files) {
+        if (files.empty())
+            return;
+        try {
+            for (const std::string& text : describe(data::loadPrompts(files, { data.questionColumn, data.answerColumn }).report))
+                lines.push_back(concat(key, ": ", text));
+        } catch (const Error& error) {
+            problems.push_back({ key, "", error.what() });
+        }
+    };
+    read("data.train_files", data.trainFiles);
+    for (const std::string& file : data.valFiles)
+        read("data.val_files", { file });
+    return lines;
+}
+
 } // namespace
 
 int runValidate(const Words& words)
@@ -52,10 +74,16 @@ int runValidate(const Words& words)
         return 0;
 
     config::ConfigReport report = config::readConfig(file, line.overrides());
+    std::vector<std::string> lines;
     if (report.problems.empty()) {
         config::FileFindings findings = config::checkFiles(report.loaded);
         report.problems = std::move(findings.problems);
         report.loaded.warnings.insert(report.loaded.warnings.end(), findings.warnings.begin(), findings.warnings.end());
+    }
+    if (report.problems.empty()) {
+        lines = stepInWords(report.loaded.config);
+        const std::vector<std::string> prompts = readPrompts(report.loaded.config.data, report.problems);
+        lines.insert(lines.end(), prompts.begin(), prompts.end());
     }
     if (asJson) {
         const nlohmann::json json = { { "file", file }, { "valid", report.problems.empty() }, { "problems", described(report.problems) },
@@ -67,7 +95,7 @@ int runValidate(const Words& words)
     if (!report.problems.empty())
         config::throwProblems(file, report.problems);
     std::cout << file << ": valid\n";
-    for (const std::string& text : stepInWords(report.loaded.config))
+    for (const std::string& text : lines)
         std::cout << "  " << text << "\n";
     return 0;
 }

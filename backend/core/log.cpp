@@ -47,7 +47,24 @@ private:
     spdlog::logger m_logger;
 };
 
+constexpr std::size_t kTimeLength = sizeof("2026-01-31 12:00:00.123 ") - 1;
+
 } // namespace
+
+std::optional<LogLine> parseLogLine(std::string_view line)
+{
+    if (line.size() < kTimeLength || line[4] != '-' || line[10] != ' ' || line[13] != ':' || line[19] != '.' || line[kTimeLength - 1] != ' ')
+        return std::nullopt;
+    line.remove_prefix(kTimeLength);
+    const std::size_t space = line.find(' ');
+    const std::string_view level = line.substr(0, space);
+    const std::string_view text = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
+    for (const auto& [name, value] : { std::pair("debug", LogLevel::Debug), std::pair("info", LogLevel::Info),
+             std::pair("warning", LogLevel::Warning), std::pair("error", LogLevel::Error) })
+        if (level == name)
+            return LogLine { value, text };
+    return std::nullopt;
+}
 
 std::unique_ptr<LogSink> makeNullSink() { return std::make_unique<NullSink>(); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,13 @@ public:
     void warning(std::string_view message) { write(LogLevel::Warning, message); }
     void error(std::string_view message) { write(LogLevel::Error, message); }
 };
+
+// A line as the sinks below write it, without its time; nothing for other text.
+struct LogLine {
+    LogLevel level = LogLevel::Info;
+    std::string_view text; // a part of the line
+};
+std::optional<LogLine> parseLogLine(std::string_view line);
 
 std::unique_ptr<LogSink> makeNullSink();
 // Lines "2026-01-31 12:00:00.123 info message" on stderr, or appended to a file and flushed (throws Error{Io}).

@@ -106,10 +106,11 @@ RankResult train(const RankOptions& options, Session& session, launch::Heartbeat
         applyLiveSettings(parts);
     }
     RunJournal journal(parts, fs::path(options.config.model.path).filename().string(), start.resumedAfter, session.log);
-    if (start.checkpoint.has_value())
+    if (start.checkpoint.has_value()) {
+        heartbeat.setLastStep(parts.progress.step);
         journal.addEvent(parts.progress.step, store::EventLevel::Info, "resumed",
             concat("continues after step ", parts.progress.step, " from ", start.checkpoint->filename().string()));
-    else
+    } else
         journal.addEvent(0, store::EventLevel::Info, "started",
             concat(parts.prompts->prompts.size(), " prompts, ", model::parameterCount(parts.model->config()), " parameters, ",
                 options.config.run.dtype, " on ", options.config.run.devices.front(), ", ", at::get_num_threads(), " threads"));

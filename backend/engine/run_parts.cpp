@@ -13,9 +13,18 @@ model::ModelOptions modelOptions(const config::RunConfig& config)
 {
     model::ModelOptions options;
     options.computeType = model::parseComputeType(config.run.dtype);
-    options.device = torch::Device(config.run.devices.front());
     options.activationCheckpointing = config.model.activationCheckpointing;
     return options;
+}
+
+// This engine computes in one process on the CPU; anything else is refused before a model is read.
+void requireDevices(const config::RunConfig& config)
+{
+    for (const std::string& device : config.run.devices)
+        if (device != "cpu")
+            throw Error(ErrorKind::Config, concat("run.devices: expected \"cpu\": this engine does not compute on GPUs, found '", device, "'"));
+    if (config.run.devices.size() != 1)
+        throw Error(ErrorKind::Config, concat("run.devices: expected one device: this engine trains in one process, found ", config.run.devices.size()));
 }
 
 void requireVocabulary(const Tokenizer& tokenizer, const model::Model& model)
@@ -64,6 +73,7 @@ RunParts assembleRun(const RankOptions& options, Session& session)
     parts.runFolder = options.runFolder;
     parts.resolvedToml = options.resolvedToml;
     const config::RunConfig& config = parts.config;
+    requireDevices(config);
 
     parts.tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(config.model.path));
     parts.prompts = std::make_unique<LoadedPrompts>(loadPrompts(config.data.trainFiles, config.data, *parts.tokenizer));

@@ -66,8 +66,11 @@ void writeLabels(const Evaluator& evaluator, const fs::path& path, const std::st
 
 fs::path resolveModelFolder(const fs::path& path, LogSink& log)
 {
-    if (fs::exists(path / "config.json"))
+    if (fs::exists(path / "config.json")) {
+        if (fs::exists(path / "manifest.json"))
+            checkpoint::verify(path);
         return path;
+    }
     if (fs::is_directory(path / "checkpoints"))
         if (const auto newest = checkpoint::newestComplete(path / "checkpoints", log))
             return *newest;

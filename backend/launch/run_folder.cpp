@@ -46,6 +46,19 @@ void writeHolder(int descriptor, const std::filesystem::path& path)
         throw Error(ErrorKind::Io, concat(path.string(), ": cannot write the lock's holder: ", std::strerror(errno)));
 }
 
+// What lies in a folder that is not a run's; nothing if it is a run's, empty, or holds only what is made to start one.
+std::optional<std::string> firstStranger(const RunFolder& folder)
+{
+    if (isRunFolder(folder.path()))
+        return std::nullopt;
+    const std::array made { folder.commands(), folder.checkpoints(), folder.heartbeats(), folder.log(0).parent_path(), folder.resolved() };
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(folder.path(), error), end; !error && entry != end; entry.increment(error))
+        if (std::ranges::find(made, entry->path()) == made.end())
+            return entry->path().filename().string();
+    return std::nullopt;
+}
+
 } // namespace
 
 RunFolder::RunFolder(std::filesystem::path path)
@@ -72,6 +85,8 @@ RunFolder RunFolder::create(const std::filesystem::path& path)
     std::error_code ignored;
     if (std::filesystem::exists(folder.m_path, ignored) && !std::filesystem::is_directory(folder.m_path, ignored))
         throw Error(ErrorKind::Io, concat(folder.m_path.string(), ": expected a run folder or nothing, found a file"));
+    if (const std::optional<std::string> stranger = firstStranger(folder))
+        throw Error(ErrorKind::Io, concat(folder.m_path.string(), ": expected a run folder, an empty one or nothing, found a folder with '", *stranger, "'"));
     for (const auto& part : { folder.commands(), folder.checkpoints(), folder.heartbeats(), folder.log(0).parent_path() })
         createFolders(part);
     for (const auto& part : { folder.m_path, folder.commands(), folder.checkpoints(), folder.heartbeats() })

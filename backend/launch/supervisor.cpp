@@ -82,8 +82,8 @@ public:
         if (!m_descriptor.isOpen())
             throw Error(ErrorKind::Io, concat(path.string(), ": cannot open the log: ", std::strerror(errno)));
     }
-    // `pending` is the unfinished line of one stream.
-    void add(std::string& pending, std::string_view bytes) const
+    // `pending` is the unfinished line of one stream. Returns what was written.
+    std::string add(std::string& pending, std::string_view bytes) const
     {
         pending += bytes;
         std::string lines;
@@ -97,6 +97,7 @@ public:
         if (const std::size_t redraw = pending.find_last_of('\r'); redraw != std::string::npos && redraw + 1 < pending.size())
             pending.erase(0, redraw + 1);
         write(lines);
+        return lines;
     }
     void flush(std::string& pending) const
     {
@@ -198,7 +199,6 @@ private:
     void startRanks()
     {
         const std::int64_t port = m_options.masterPort != 0 ? m_options.masterPort : freePort();
-        const bool hasTerminal = !m_options.onProgress && ::isatty(STDOUT_FILENO) == 1;
         for (std::int64_t rank = 0; rank < m_options.ranks; ++rank) {
             std::vector<std::string> command = m_options.rankCommand;
             for (std::string& part : command) {
@@ -215,7 +215,7 @@ private:
                 { "MASTER_ADDR", m_options.masterAddress },
                 { "MASTER_PORT", std::to_string(port) },
                 { "MIDPOINT_RUN", m_folder.path().string() },
-                { "MIDPOINT_PROGRESS", hasTerminal ? "bar" : "lines" },
+                { "MIDPOINT_PROGRESS", m_hasTerminal ? "bar" : "lines" },
                 { "MIDPOINT_COLUMNS", std::to_string(terminalColumns()) },
             };
             RankLog log(m_folder.log(rank));
@@ -284,7 +284,9 @@ private:
                 break;
             }
             const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
-            rank.log.add(rank.pendingErrors, bytes);
+            const std::string lines = rank.log.add(rank.pendingErrors, bytes);
+            if (rank.number == 0)
+                showMessages(lines);
             rank.lastErrors += bytes;
             if (rank.lastErrors.size() > kReasonBytes)
                 rank.lastErrors.erase(0, rank.lastErrors.size() - kReasonBytes);
@@ -301,6 +303,17 @@ private:
                 return; // nobody looks any more
             bytes.remove_prefix(static_cast<std::size_t>(count));
         }
+    }
+
+    // What rank 0 has to say beside its progress: data read, first batch, warnings. Other text stays in the log.
+    void showMessages(std::string_view lines) const
+    {
+        for (const std::string& line : split(lines, '\n'))
+            if (const std::optional<LogLine> message = parseLogLine(line)) {
+                if (m_hasTerminal)
+                    showProgress("\r\033[K"); // the bar is drawn again below the message
+                m_log.write(message->level, message->text);
+            }
     }
 
     void reap()
@@ -375,6 +388,7 @@ private:
     LogSink& m_log;
     const Clock& m_clock;
     SignalQueue m_signals;
+    const bool m_hasTerminal = !m_options.onProgress && ::isatty(STDOUT_FILENO) == 1;
     std::vector<Rank> m_ranks;
     int m_stopRequests = 0;
     double m_killAt = kForever;
@@ -385,8 +399,25 @@ private:
 
 } // namespace
 
+namespace {
+
+// A run that failed before it made its database has nothing worth keeping; its reason has been told.
+void removeFailedStart(const RunFolder& folder, LogSink& log)
+{
+    std::error_code error;
+    if (std::filesystem::exists(folder.database(), error) || !std::filesystem::is_empty(folder.checkpoints(), error))
+        return;
+    std::filesystem::remove_all(folder.path(), error);
+    if (error)
+        log.error(concat(folder.path().string(), ": the folder of the failed start cannot be removed: ", error.message()));
+}
+
+} // namespace
+
 ExitRecord supervise(const SupervisorOptions& options, LogSink& log, const Clock& clock)
 {
+    std::error_code ignored;
+    const bool isOurs = !std::filesystem::exists(options.runFolder, ignored);
     const RunFolder folder = RunFolder::create(options.runFolder);
     const RunLock lock = RunLock::acquire(folder);
     removeExitRecord(folder);
@@ -412,6 +443,8 @@ ExitRecord supervise(const SupervisorOptions& options, LogSink& log, const Clock
     } catch (const Error& cause) {
         log.error(concat("the run's end cannot be recorded: ", cause.what())); // its outcome is still returned
     }
+    if (isOurs && record.outcome == Outcome::Failed)
+        removeFailedStart(folder, log);
     return record;
 }
 

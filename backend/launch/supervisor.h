@@ -41,7 +41,8 @@ struct SupervisorOptions {
 // SIGTERM asks it to stop with a checkpoint; a second one to stop at once.
 //
 // Blocks until every rank has ended. Call it from the main thread: ranks die with the thread that started them. Throws
-// Error{Resource} if the run is in use, Error{Io} if the folder cannot be written; a rank's failure is in the record.
+// Error{Resource} if the run is in use, Error{Io} if the folder cannot be written; a rank's failure is in the record. A folder
+// that this call made is removed again if the run fails before its database exists.
 ExitRecord supervise(const SupervisorOptions& options, LogSink& log, const Clock& clock = systemClock());
 
 // Starts a program in a session of its own, without pipes; both outputs are appended to `log`. Returns its process id.

@@ -17,6 +17,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::array<Architecture, 3> kArchitectures { Architecture::Qwen2, Architecture::Qwen3, Architecture::Llama };
+constexpr std::array<const char*, 3> kModelTypes { "qwen2", "qwen3", "llama" }; // by architecture
 constexpr std::int64_t kMaxExtent = std::int64_t { 1 } << 24; // more is a slip of the pen, and products stay within 63 bits
 constexpr std::int64_t kQwen3HeadDimension = 128;             // what transformers assumes when the key is absent
 
@@ -126,8 +127,12 @@ Architecture parseArchitecture(const Section& config)
     const Json& names = config.require("architectures");
     if (names.is_array() && names.size() == 1)
         for (const Architecture architecture : kArchitectures)
-            if (names[0] == nameOf(architecture))
+            if (names[0] == nameOf(architecture)) {
+                const std::string expected = kModelTypes[static_cast<std::size_t>(architecture)];
+                if (config.text("model_type", expected) != expected)
+                    config.fail("model_type", concat("\"", expected, "\", as architectures says"), *config.find("model_type"));
                 return architecture;
+            }
     config.fail("architectures", "one of " + supported, names);
 }
 
@@ -253,7 +258,6 @@ ModelConfig loadModelConfig(const std::filesystem::path& folder)
 
 std::string writeModelConfig(const ModelConfig& config)
 {
-    constexpr std::array<const char*, 3> kModelTypes { "qwen2", "qwen3", "llama" };
     Json rotary = { { "rope_theta", config.rotary.theta }, { "rope_type", "default" } };
     if (config.rotary.scaling != RotaryScaling::None) {
         rotary["rope_type"] = config.rotary.scaling == RotaryScaling::Linear ? "linear" : "llama3";

@@ -1,6 +1,6 @@
 // A rank process for tests: midpoint_fake_rank BEHAVIOUR. It takes its run folder and rank from the environment, beats, and waits
 // for signals. Behaviours: finish, wait (stops cleanly at SIGTERM), deaf (ignores SIGTERM), fail, fail-if-1 (rank 1 fails, the
-// others wait), finish-if-0 (rank 0 ends at once, the others after it), child (starts a process of its own and waits).
+// others wait), fail-at-once (before there is a database), finish-if-0 (rank 0 ends at once, the others after it), child (starts a process of its own and waits).
 #include "backend/core/clock.h"
 #include "backend/core/text.h"
 #include "backend/launch/heartbeat.h"
@@ -40,6 +40,11 @@ int main(int argc, char** argv)
     const auto environment = midpoint::launch::rankEnvironment();
     midpoint::launch::HeartbeatWriter heart(folder, environment.rank, { .intervalSeconds = 0.05, .clock = nullptr });
     std::cout << "rank " << environment.rank << " of " << environment.worldSize << " ready" << std::endl;
+    if (behaviour == "fail-at-once") {
+        std::cerr << "2026-01-31 12:00:00.123 warning the data look odd\nno data\n";
+        return 3;
+    }
+    std::ofstream(folder.database()) << "stands for the database";
     // Written after the handler is set, so a test that sees it may send signals.
     std::ofstream(folder.path() / midpoint::concat("ready.", environment.rank)) << ::getpid();
 

@@ -49,6 +49,17 @@ TEST(RunFolder, FileInTheWay_IsAnError)
     EXPECT_THAT(errorOf([&] { RunFolder::open(temporary / "no"); }).what(), HasSubstr("found nothing there"));
 }
 
+TEST(RunFolder, FolderOfSomethingElse_IsRefusedNamingWhatLiesThere)
+{
+    test::TemporaryFolder temporary;
+    std::filesystem::create_directories(temporary / "run" / "log");
+    RunFolder::create(temporary / "run"); // what is made to start a run is no stranger
+    std::filesystem::create_directories(temporary / "notes");
+    test::write(temporary / "notes" / "mine.txt", "");
+    EXPECT_THAT(errorOf([&] { RunFolder::create(temporary / "notes"); }).what(), HasSubstr("found a folder with 'mine.txt'"));
+    EXPECT_FALSE(std::filesystem::exists(temporary / "notes" / "log"));
+}
+
 TEST(RunFolder, PlaceThatCannotBeWritten_IsAnErrorThatNamesIt)
 {
     const Error error = errorOf([] { RunFolder::create("/proc/midpoint/run"); });

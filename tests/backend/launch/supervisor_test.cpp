@@ -2,6 +2,7 @@
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/log.h"
+#include "backend/core/text.h"
 #include "backend/launch/heartbeat.h"
 #include "backend/launch/run_state.h"
 #include "backend/launch/supervisor.h"
@@ -141,6 +142,29 @@ TEST_F(SupervisorTest, RankThatFails_IsNamedWithItsLastWords)
     EXPECT_EQ(record().rank, 0);
     EXPECT_EQ(record().reason, "the last line says why");
     EXPECT_EQ(state(), "FAILED (rank 0, exit code 3: the last line says why)");
+}
+
+class RecordingSink final : public LogSink {
+public:
+    void write(LogLevel level, std::string_view message) override { lines.push_back(concat(level == LogLevel::Warning ? "W " : "", message)); }
+    std::vector<std::string> lines;
+};
+
+TEST_F(SupervisorTest, StartThatFails_SaysWhyAndLeavesNoFolderOfItsOwn)
+{
+    SupervisorOptions options;
+    options.runFolder = run();
+    options.rankCommand = { program("midpoint_fake_rank"), "fail-at-once" };
+    RecordingSink log;
+    const ExitRecord made = supervise(options, log);
+    EXPECT_EQ(made.outcome, Outcome::Failed);
+    EXPECT_EQ(made.reason, "no data");
+    EXPECT_THAT(log.lines, testing::Contains("W the data look odd"));
+    EXPECT_FALSE(std::filesystem::exists(run()));
+
+    std::filesystem::create_directories(run()); // a folder that was there stays, with the reason in it
+    EXPECT_EQ(supervise(options, log).outcome, Outcome::Failed);
+    EXPECT_EQ(record().reason, "no data");
 }
 
 TEST_F(SupervisorTest, OneRankFails_TheOthersAreKilled)
