@@ -136,7 +136,7 @@ void RunJournal::storeRollouts(const StepOutcome& outcome)
     if (m_rollouts == nullptr || outcome.step % std::max<std::int64_t>(1, settings.rolloutEverySteps) != 0)
         return;
     try {
-        const std::vector<store::StoredGroup> groups = storedGroups(outcome, settings.rolloutsPerStep);
+        const std::vector<store::StoredGroup> groups = storedGroups(outcome, settings.rolloutsPerStep, *m_parts.tokenizer);
         m_rollouts->append(storedStep(outcome.step), groups);
     } catch (const Error& error) {
         // Texts are worth less than the run: go on without them, and say so.

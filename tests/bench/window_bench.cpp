@@ -131,7 +131,7 @@ void benchOpening(Theme& theme, const std::filesystem::path& run)
 {
     QElapsedTimer timer;
     timer.start();
-    MainWindow window(theme, { {}, test::sourceFolder() / "projects" / "arithmetic", false });
+    MainWindow window(theme, { {}, test::sourceFolder(), false });
     window.show();
     QApplication::processEvents();
     report("window made and shown", milliseconds(timer), 1000);

@@ -5,16 +5,16 @@
 namespace midpoint::test {
 
 struct HeldDatabase::Connection {
-    explicit Connection(const std::filesystem::path& file)
+    Connection(const std::filesystem::path& file, Lock lock)
         : database(file.string(), SQLite::OPEN_READWRITE)
     {
-        database.exec("BEGIN IMMEDIATE");
+        database.exec(lock == Lock::Writes ? "BEGIN IMMEDIATE" : "BEGIN EXCLUSIVE");
     }
     SQLite::Database database;
 };
 
-HeldDatabase::HeldDatabase(const std::filesystem::path& file)
-    : m_connection(std::make_unique<Connection>(file))
+HeldDatabase::HeldDatabase(const std::filesystem::path& file, Lock lock)
+    : m_connection(std::make_unique<Connection>(file, lock))
 {
 }
 

@@ -1,4 +1,4 @@
-// Another connection that holds a database's write lock, for tests of waiting.
+// Another connection that holds a lock of a database, for tests of waiting.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +8,8 @@ namespace midpoint::test {
 
 class HeldDatabase {
 public:
-    explicit HeldDatabase(const std::filesystem::path& file);
+    enum class Lock { Writes, Everything }; // Everything: nobody else can read either (not in WAL mode)
+    explicit HeldDatabase(const std::filesystem::path& file, Lock lock = Lock::Writes);
     ~HeldDatabase();
 
 private:

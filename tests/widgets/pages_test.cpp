@@ -32,7 +32,7 @@ class PagesTest : public testing::Test {
 protected:
     PagesTest()
         : theme(ThemeChoice::Light)
-        , window(theme, { test::midpointBinary(), test::sourceFolder() / "projects" / "arithmetic", false })
+        , window(theme, { test::midpointBinary(), test::sourceFolder(), false })
     {
         for (const char* name : { "alpha", "beta" }) {
             test::FakeRunOptions options;
@@ -163,6 +163,7 @@ TEST_F(PagesTest, Rollouts_FilterColourAndSideBySide)
 
 TEST_F(PagesTest, Log_HoldsEventsAndFileLines)
 {
+    std::filesystem::create_directories(folder.path() / "runs" / "alpha" / "log");
     test::write(folder.path() / "runs" / "alpha" / "log" / "rank0.log",
         "2023-11-14 22:13:21.000 info first line\n2023-11-14 22:13:22.000 error something broke\nplain text\n");
     openRun();

@@ -31,7 +31,7 @@ std::set<std::string> filesBelow(const fs::path& folder)
     return files;
 }
 
-TEST(RunModel, DISABLED_FinishedRun_ShowsExactlyWhatWasRecorded)
+TEST(RunModel, FinishedRun_ShowsExactlyWhatWasRecorded)
 {
     test::TemporaryFolder folder;
     FakeRunOptions options;
@@ -193,7 +193,7 @@ TEST(ParseLogLine, OurLines_GiveTimeAndLevel)
     EXPECT_EQ(parseLogLine("step 3  reward 0.4", 0).wallMs, 0);
 }
 
-TEST(SettingsOf, DISABLED_ResolvedText_GivesFlatKeys)
+TEST(SettingsOf, ResolvedText_GivesFlatKeys)
 {
     const auto settings = settingsOf("[run]\nseed = 3\n[selection]\nstrategy = \"dots\"\ntarget = 0.5\n");
     ASSERT_EQ(settings.size(), 3u);

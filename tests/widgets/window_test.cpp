@@ -38,9 +38,10 @@ class WindowTest : public testing::Test {
 protected:
     WindowTest()
         : theme(ThemeChoice::Light)
-        , window(theme, { test::midpointBinary(), test::sourceFolder() / "projects" / "arithmetic", false })
+        , window(theme, { test::midpointBinary(), test::sourceFolder(), false })
     {
         window.show();
+        EXPECT_TRUE(QTest::qWaitForWindowActive(&window)) << "only an active window hears shortcuts";
     }
     fs::path writeRun(const std::string& name, test::FakeRunOptions options = {})
     {

@@ -244,8 +244,20 @@ void BufferPage::show(std::shared_ptr<const BufferView> view)
         tile->setPlaceholder(hasReplay ? QString() : nothing);
     showMapAndRatios();
     m_model->setRows(m_view ? m_view->entries.size() : 0);
+    hideEmptyColumns();
     m_entriesLabel->setText(!m_view || m_view->entriesStep < 0 ? tr("Entries: no full list stored yet")
                                                                : tr("Entries, full list of step %1 (%2 groups)").arg(m_view->entriesStep).arg(m_view->entries.size()));
+}
+
+// What a run does not record takes no place.
+void BufferPage::hideEmptyColumns()
+{
+    for (int column = 0; column < m_model->columnCount(); ++column) {
+        bool isEmpty = m_model->rowCount() > 0;
+        for (int row = 0; row < m_model->rowCount() && isEmpty; ++row)
+            isEmpty = std::isnan(m_model->index(row, column).data(RowsModel::NumberRole).toDouble());
+        m_table->setColumnHidden(column, isEmpty);
+    }
 }
 
 void BufferPage::showValues()
@@ -285,7 +297,8 @@ void BufferPage::showShares(CurveTile* tile, const std::string& histogramName)
         std::vector<std::shared_ptr<Curve>> curves;
         for (std::size_t bin = 0; shape && bin < shape->counts.size(); ++bin) {
             curves.push_back(std::make_shared<Curve>());
-            layers.push_back({ binName(*shape, bin), curves.back(), static_cast<int>(bin), false, false, QStringLiteral("%") });
+            const double shade = static_cast<double>(bin) / static_cast<double>(std::max<std::size_t>(shape->counts.size() - 1, 1));
+            layers.push_back({ binName(*shape, bin), curves.back(), 0, false, false, QStringLiteral("%"), shade });
         }
         for (const store::BufferComposition& c : m_view->compositions) {
             const store::Histogram* recorded = histogramOf(c, histogramName);
@@ -332,7 +345,7 @@ void BufferPage::showMapAndRatios()
         add(m_view->freshRatios, tr("fresh"), 0, true);
         add(m_view->replayedRatios, tr("replayed"), 1, false);
     }
-    m_ratios->setPlaceholder(sets.empty() ? (m_view ? tr("No trained rollouts with log-probs are stored up to this step.") : nothing) : QString());
+    m_ratios->setPlaceholder(sets.empty() ? (m_view ? tr("No stored rollout up to this step was trained on by a policy other than the one that wrote it: every ratio is 1.") : nothing) : QString());
     m_ratios->setNote(sets.empty() ? QString() : tr("stored rollouts of step %1").arg(m_view->ratioStep));
     m_ratios->setHistograms(std::move(sets));
 }

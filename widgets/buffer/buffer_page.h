@@ -33,6 +33,7 @@ private:
     void ask();
     void show(std::shared_ptr<const BufferView> view);
     void showValues();
+    void hideEmptyColumns();
     void showShares(CurveTile* tile, const std::string& histogram);
     void showMapAndRatios();
 

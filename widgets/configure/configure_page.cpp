@@ -4,8 +4,8 @@
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "widgets/common/action_registry.h"
-#include "widgets/common/elided_label.h"
 #include "widgets/theme/theme.h"
+#include "widgets/viewmodels/device_query.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/project_model.h"
@@ -16,15 +16,11 @@
 #include <QClipboard>
 #include <QComboBox>
 #include <QFileDialog>
-#include <QJsonArray>
-#include <QJsonDocument>
-#include <QJsonObject>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
 #include <QMessageBox>
 #include <QPlainTextEdit>
-#include <QProcess>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QScrollBar>
@@ -33,29 +29,6 @@
 #include <QVBoxLayout>
 
 namespace midpoint::gui {
-
-namespace {
-
-constexpr int kNameWidth = 230;
-constexpr int kEditWidth = 300;
-
-QString readable(const std::string& name)
-{
-    QString text = qs(name);
-    text.replace(QLatin1Char('_'), QLatin1Char(' '));
-    if (!text.isEmpty())
-        text[0] = text[0].toUpper();
-    return text;
-}
-
-void setRole(QLabel* label, const Theme& theme, ColorRole role)
-{
-    QPalette palette = label->palette();
-    palette.setColor(QPalette::WindowText, theme.color(role));
-    label->setPalette(palette);
-}
-
-} // namespace
 
 ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget* parent)
     : Page(workbench, QStringLiteral("configurePage"), parent)
@@ -72,6 +45,7 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
     , m_runName(new QLineEdit(this))
     , m_command(new QLineEdit(this))
     , m_start(new QPushButton(tr("Start run"), this))
+    , m_deviceQuery(new DeviceQuery(this))
 {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 6, 8, 6);
@@ -92,10 +66,22 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
         refreshProblems();
         refreshFooter();
     });
-    connect(&workbench.project, &ProjectModel::opened, this, &ConfigurePage::refreshBases);
+    connect(&workbench.project, &ProjectModel::opened, this, [this] {
+        // A bare preset names no model and no data: the project's own configurations are the better start.
+        const auto files = this->workbench().project.configurations();
+        if (!files.empty() && m_form->file().empty() && m_form->changes().empty())
+            m_form->loadFile(files.front());
+        refreshBases();
+    });
     connect(&theme(), &Theme::changed, this, [this] {
         refreshRows();
         refreshProblems();
+    });
+    connect(m_deviceQuery, &DeviceQuery::answered, this, [this](const QStringList& devices) {
+        m_devices->setText(tr("Devices for run.devices: %1").arg(devices.join(QStringLiteral(", "))));
+    });
+    connect(m_deviceQuery, &DeviceQuery::failed, this, [this](const QString& reason) {
+        m_devices->setText(tr("Devices: unknown, %1 cannot be asked: %2").arg(qs(m_control.program()), reason));
     });
     refreshBases();
     m_form->loadPreset(m_form->preset());
@@ -160,7 +146,7 @@ void ConfigurePage::buildForm(QBoxLayout* layout)
     for (const config::Setting& setting : config::schema()) {
         if (setting.section() != section) {
             section = setting.section();
-            auto* heading = new QLabel(readable(section), canvas);
+            auto* heading = new QLabel(readableName(section), canvas);
             QFont font = heading->font();
             font.setWeight(QFont::DemiBold);
             font.setPointSizeF(font.pointSizeF() + 2);
@@ -168,7 +154,7 @@ void ConfigurePage::buildForm(QBoxLayout* layout)
             heading->setContentsMargins(0, 10, 0, 2);
             column->addWidget(heading);
             m_headings[section] = heading;
-            auto* item = new QListWidgetItem(readable(section), m_sections);
+            auto* item = new QListWidgetItem(readableName(section), m_sections);
             item->setData(Qt::UserRole, qs(section));
         }
         m_rows.push_back(makeRow(setting, canvas));
@@ -207,69 +193,6 @@ void ConfigurePage::buildForm(QBoxLayout* layout)
     layout->addLayout(side, 1);
     connect(m_problems, &QListWidget::itemClicked, this, [this](QListWidgetItem* item) { goTo(item->data(Qt::UserRole).toString().toStdString()); });
     connect(m_problems, &QListWidget::itemActivated, this, [this](QListWidgetItem* item) { goTo(item->data(Qt::UserRole).toString().toStdString()); });
-}
-
-ConfigurePage::Row ConfigurePage::makeRow(const config::Setting& setting, QWidget* parent)
-{
-    Row row;
-    row.setting = &setting;
-    row.widget = new QWidget(parent);
-    row.widget->setObjectName(QStringLiteral("row.") + qs(setting.key));
-    QString help = qs(setting.help);
-    QStringList names;
-    for (const config::Alias& alias : setting.aliases)
-        names << qs(alias.name);
-    QString tip = QStringLiteral("%1\n%2\n%3").arg(qs(setting.key), help, tr("Expects %1.").arg(qs(config::expectation(setting))));
-    if (!names.isEmpty())
-        tip += QLatin1Char('\n') + tr("Also known as %1.").arg(names.join(QStringLiteral(", ")));
-    row.widget->setToolTip(tip);
-    row.name = new QLabel(readable(setting.field()), row.widget);
-    row.name->setFixedWidth(kNameWidth);
-    row.mark = new ElidedLabel(row.widget);
-    row.mark->setFont(theme().smallFont());
-    row.problem = new QLabel(row.widget);
-    row.problem->setWordWrap(true);
-    row.problem->setTextFormat(Qt::PlainText);
-    row.problem->hide();
-    row.reset = new QToolButton(row.widget);
-    row.reset->setObjectName(QStringLiteral("reset.") + qs(setting.key));
-    theme().setIcon(row.reset, QStringLiteral("reset"));
-    row.reset->setAutoRaise(true);
-    row.reset->setToolTip(tr("Back to the base's value"));
-    row.reset->setAccessibleName(tr("Reset %1").arg(qs(setting.key)));
-    const std::string key = setting.key;
-    QWidget* editor = nullptr;
-    if (setting.type == config::ValueType::Boolean) {
-        editor = row.check = new QCheckBox(row.widget);
-        connect(row.check, &QCheckBox::clicked, this, [this, key](bool on) { m_form->set(key, on ? "true" : "false"); });
-    } else if (!setting.range.choices.empty() && setting.type == config::ValueType::Text) {
-        editor = row.choice = new QComboBox(row.widget);
-        for (const std::string& choice : setting.range.choices)
-            row.choice->addItem(qs(choice));
-        connect(row.choice, &QComboBox::textActivated, this, [this, key](const QString& text) { m_form->set(key, text.toStdString()); });
-    } else {
-        editor = row.edit = new QLineEdit(row.widget);
-        connect(row.edit, &QLineEdit::textEdited, this, [this, key](const QString& text) { m_form->set(key, text.toStdString()); });
-    }
-    editor->setObjectName(QStringLiteral("edit.") + qs(setting.key));
-    editor->setAccessibleName(qs(setting.key));
-    editor->setFixedWidth(kEditWidth);
-    row.name->setBuddy(editor);
-    auto* line = new QHBoxLayout;
-    line->addWidget(row.name);
-    line->addWidget(editor);
-    line->addWidget(row.reset);
-    line->addWidget(row.mark, 1);
-    auto* layout = new QVBoxLayout(row.widget);
-    layout->setContentsMargins(0, 1, 0, 1);
-    layout->setSpacing(0);
-    layout->addLayout(line);
-    auto* problemLine = new QHBoxLayout;
-    problemLine->setContentsMargins(kNameWidth + line->spacing(), 0, 0, 3);
-    problemLine->addWidget(row.problem);
-    layout->addLayout(problemLine);
-    connect(row.reset, &QToolButton::clicked, this, [this, key] { m_form->reset(key); });
-    return row;
 }
 
 void ConfigurePage::buildFooter(QBoxLayout* layout)
@@ -314,7 +237,9 @@ void ConfigurePage::buildFooter(QBoxLayout* layout)
 void ConfigurePage::activated()
 {
     refreshFooter();
-    askDevices();
+    if (m_devices->text().isEmpty())
+        m_devices->setText(tr("Looking for devices…"));
+    m_deviceQuery->ask(m_control.program());
 }
 
 void ConfigurePage::focusFilter()
@@ -335,7 +260,7 @@ void ConfigurePage::refreshBases()
     m_base->clear();
     bool isListed = m_form->file().empty();
     for (const std::filesystem::path& file : workbench().project.configurations()) {
-        m_base->addItem(qs(file.filename()), qs(file));
+        m_base->addItem(qs(file.lexically_relative(workbench().project.folder())), qs(file));
         isListed = isListed || file == m_form->file();
     }
     if (!isListed)
@@ -345,36 +270,6 @@ void ConfigurePage::refreshBases()
     const QString present = m_form->file().empty() ? QStringLiteral("preset:") + qs(m_form->preset()) : qs(m_form->file());
     m_base->setCurrentIndex(m_base->findData(present));
     refreshFooter();
-}
-
-void ConfigurePage::refreshRows()
-{
-    std::map<std::string, QString> problems;
-    for (const config::Problem& problem : m_form->problems())
-        problems[problem.key] += (problems[problem.key].isEmpty() ? QString() : QStringLiteral("\n")) + qs(problem.message);
-    for (Row& row : m_rows) {
-        const std::string& key = row.setting->key;
-        const QString value = qs(m_form->value(key));
-        if (row.edit != nullptr && row.edit->text() != value)
-            row.edit->setText(value);
-        if (row.choice != nullptr)
-            row.choice->setCurrentIndex(row.choice->findText(value));
-        if (row.check != nullptr)
-            row.check->setChecked(value == QStringLiteral("true"));
-        const bool isChanged = m_form->isChanged(key);
-        const auto base = m_form->report().base.find(key);
-        const QString unit = row.setting->unit.empty() ? QString() : QStringLiteral("%1   ").arg(qs(row.setting->unit));
-        row.mark->setText(isChanged ? unit + tr("changed from %1").arg(base == m_form->report().base.end() ? QString() : qs(base->second)) : unit + qs(row.setting->help));
-        setRole(row.mark, theme(), isChanged ? ColorRole::Accent : ColorRole::Secondary);
-        row.reset->setEnabled(isChanged);
-        const auto problem = problems.find(key);
-        row.problem->setVisible(problem != problems.end());
-        if (problem != problems.end()) {
-            row.problem->setText(QStringLiteral("✕ ") + problem->second);
-            setRole(row.problem, theme(), ColorRole::Alert);
-        }
-    }
-    applyFilter();
 }
 
 void ConfigurePage::refreshProblems()
@@ -419,7 +314,7 @@ void ConfigurePage::refreshProblems()
 std::filesystem::path ConfigurePage::runFolder() const
 {
     const ProjectModel& project = workbench().project;
-    const std::filesystem::path base = project.isOpen() ? project.folder() : m_form->file().empty() ? std::filesystem::current_path() : m_form->file().parent_path();
+    const std::filesystem::path base = project.isOpen() ? project.folder() : m_form->file().empty() ? std::filesystem::current_path() : workspaceOf(m_form->file().parent_path());
     const std::filesystem::path runs = base.filename() == "runs" ? base : base / "runs";
     if (m_nameIsOwn)
         return runs / m_runName->text().toStdString();
@@ -443,53 +338,6 @@ void ConfigurePage::refreshFooter()
     m_start->setToolTip(!problems.empty() ? tr("Mend first: %1").arg(qs(config::describe(problems.front())))
             : isTaken                     ? tr("A run of this name is there already.")
                                           : tr("Start the run (Ctrl+Return). It goes on when the window is closed."));
-}
-
-void ConfigurePage::applyFilter()
-{
-    const QString text = m_filter->text().trimmed();
-    std::map<std::string, bool> hasRows;
-    for (const Row& row : m_rows) {
-        bool fits = !m_onlyChanged->isChecked() || m_form->isChanged(row.setting->key);
-        if (fits && !text.isEmpty())
-            fits = row.widget->toolTip().contains(text, Qt::CaseInsensitive) || row.name->text().contains(text, Qt::CaseInsensitive);
-        row.widget->setVisible(fits);
-        hasRows[row.setting->section()] = hasRows[row.setting->section()] || fits;
-    }
-    for (const auto& [section, heading] : m_headings)
-        heading->setVisible(hasRows[section]);
-    m_onlyChanged->setText(tr("only changed (%1)").arg(m_form->changes().size()));
-}
-
-void ConfigurePage::goTo(const std::string& key)
-{
-    for (const Row& row : m_rows)
-        if (row.setting->key == key) {
-            m_filter->clear();
-            m_onlyChanged->setChecked(false);
-            m_scroll->ensureWidgetVisible(row.widget, 0, 120);
-            QWidget* editor = row.edit != nullptr ? static_cast<QWidget*>(row.edit) : row.choice != nullptr ? static_cast<QWidget*>(row.choice) : row.check;
-            editor->setFocus();
-        }
-}
-
-void ConfigurePage::askDevices()
-{
-    if (m_doctor != nullptr || m_control.program().empty())
-        return;
-    m_devices->setText(tr("Looking for devices…"));
-    m_doctor = new QProcess(this);
-    connect(m_doctor, &QProcess::finished, this, [this] {
-        const QJsonObject report = QJsonDocument::fromJson(m_doctor->readAllStandardOutput()).object();
-        const QJsonObject machine = report.value(QStringLiteral("machine")).toObject();
-        QStringList found { QStringLiteral("cpu") };
-        int index = 0;
-        for (const QJsonValue& gpu : machine.value(QStringLiteral("gpus")).toArray())
-            found << QStringLiteral("cuda:%1 %2").arg(index++).arg(gpu.isString() ? gpu.toString() : gpu.toObject().value(QStringLiteral("name")).toString());
-        m_devices->setText(tr("Devices for run.devices: %1").arg(found.join(QStringLiteral(", "))));
-    });
-    connect(m_doctor, &QProcess::errorOccurred, this, [this] { m_devices->setText(tr("Devices: unknown, %1 cannot be started.").arg(qs(m_control.program()))); });
-    m_doctor->start(qs(m_control.program()), { QStringLiteral("doctor"), QStringLiteral("--json") });
 }
 
 void ConfigurePage::saveAs()

@@ -15,7 +15,6 @@ class QFormLayout;
 class QLabel;
 class QLineEdit;
 class QListWidget;
-class QProcess;
 class QPushButton;
 class QScrollArea;
 class QToolButton;
@@ -24,6 +23,7 @@ class QBoxLayout;
 
 namespace midpoint::gui {
 
+class DeviceQuery;
 class RunControl;
 
 class ConfigurePage : public Page {
@@ -60,7 +60,6 @@ private:
     void refreshFooter();
     void applyFilter();
     void goTo(const std::string& key);
-    void askDevices();
     void saveAs();
     void dryRun();
     std::filesystem::path runFolder() const;
@@ -81,8 +80,11 @@ private:
     QLineEdit* m_runName;
     QLineEdit* m_command;
     QPushButton* m_start;
-    QProcess* m_doctor = nullptr;
+    DeviceQuery* m_deviceQuery;
     bool m_nameIsOwn = false;
 };
+
+// "max_prompt_tokens" as "Max prompt tokens"
+QString readableName(const std::string& name);
 
 } // namespace midpoint::gui

@@ -52,7 +52,7 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     , m_filter(new QLineEdit(this))
     , m_count(new QLabel(this))
     , m_scatter(new ScatterTile(theme(), QStringLiteral("plotScatter"), tr("Predicted and measured difficulty"),
-          { tr("predicted difficulty (1 − success rate)"), tr("measured difficulty") }, this))
+          { tr("predicted difficulty (1 − success rate)"), tr("measured difficulty (jittered)") }, this))
     , m_calibration(new BarTile(theme(), QStringLiteral("plotCalibration"), tr("Calibration"), { tr("predicted difficulty, mean of bin"), tr("measured difficulty") }, this))
     , m_pearson(new CurveTile(theme(), QStringLiteral("plotPearson"), tr("Prediction over steps"), { tr("training step"), tr("Pearson / error") }, this))
     , m_histogram(new BarTile(theme(), QStringLiteral("plotPool"), tr("Difficulty of pool, selection and measurement"), { tr("difficulty (1 − success rate)"), tr("share of prompts") }, this))
@@ -184,7 +184,7 @@ void DifficultyPage::buildTable()
     columns.push_back({ tr("text"), {}, [prompt](std::size_t row) { return qs(prompt(row).text.substr(0, 300)).simplified(); }, {},
         [prompt](std::size_t row) { return qs(prompt(row).text.substr(0, 2000)); } });
     columns.push_back({ tr("predicted"), tr("Predicted difficulty, 1 − success rate"),
-        [standing](std::size_t row) { return number(standing(row).predicted); },
+        [standing](std::size_t row) { return rate(standing(row).predicted); },
         [standing, missing](std::size_t row) { return standing(row).predicted.value_or(missing); },
         [standing](std::size_t row) { return standing(row).predicted ? fullPrecision(*standing(row).predicted) : QString(); } });
     columns.push_back({ tr("right"), tr("Right answers of the last measurement"),
@@ -213,9 +213,11 @@ void DifficultyPage::buildTable()
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(0, Qt::AscendingOrder);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    constexpr int kWidths[] = { 70, 300, 80, 60, 70, 60, 80, 80, 100 };
+    constexpr int kWidths[] = { 60, 240, 74, 50, 64, 46, 68, 68, 90 };
     for (int i = 0; i < 9; ++i)
         m_table->setColumnWidth(i, kWidths[i]);
+    m_table->horizontalHeader()->setStretchLastSection(false);
+    m_table->horizontalHeader()->setSectionResizeMode(1, QHeaderView::Stretch); // the text takes what is left
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& index) {
         if (index.isValid())
             showPrompt(static_cast<std::int64_t>(m_model->sourceRow(index.row())));
@@ -307,7 +309,7 @@ void DifficultyPage::showPlots()
     for (const DifficultyPair& pair : m_view->pairs)
         points.push_back({ pair.predicted, pair.measured() + jitter(pair), pair.promptIndex, pair.isUniform ? 1 : 0 });
     m_scatter->setPoints(std::move(points), { tr("selected for training"), tr("reference or explored") });
-    m_scatter->setNote(m_scatter->showsDensity() ? tr("density of points") : tr("measured values jittered"));
+    m_scatter->setAxes({ tr("predicted difficulty (1 − success rate)"), m_scatter->showsDensity() ? tr("measured difficulty (density of points)") : tr("measured difficulty (jittered)") });
     m_scatter->ring(m_selected);
     std::vector<IntervalPoint> bins;
     for (const CalibrationBin& bin : m_view->summary.bins)
@@ -435,7 +437,8 @@ void DifficultyPage::showHistory(const PromptHistory& history)
     }
     m_history->setTitle(tr("History of prompt %1").arg(history.promptIndex));
     m_history->setPlaceholder(line.empty() && points.empty() ? tr("Prompt %1 was never predicted or measured.").arg(history.promptIndex) : QString());
-    m_history->setFixedX(Range { 0.0, std::max(1.0, static_cast<double>(run().header().step)) });
+    const double last = std::max(1.0, static_cast<double>(run().header().step));
+    m_history->setFixedX(Range { 0.0, last * 1.02 });
     m_history->setCurveThroughIntervals(std::move(line), tr("predicted"));
     m_history->setIntervals(std::move(points), tr("measured, 95 % interval"));
 }

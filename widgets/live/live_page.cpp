@@ -6,6 +6,7 @@
 #include "widgets/live/live_plots.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"
+#include "widgets/viewmodels/metric_titles.h"
 #include "widgets/viewmodels/run_model.h"
 
 #include <QCheckBox>
@@ -168,7 +169,8 @@ void LivePage::addMetricPlot(const QString& metric)
 {
     Plot plot;
     plot.isOwn = true;
-    plot.tile = new CurveTile(theme(), QStringLiteral("plotOwn") + metric, metric, { axisTitle(run().xQuantity()), metric }, m_canvas);
+    plot.tile = new CurveTile(theme(), QStringLiteral("plotOwn") + metric, metricTitle(metric.toStdString()), { axisTitle(run().xQuantity()), metricAxis(metric.toStdString()) }, m_canvas);
+    plot.tile->setToolTip(metricHelp(metric.toStdString()));
     plot.metrics = { { metric.toStdString(), metric } };
     addPlot(std::move(plot));
     m_columns = 0;

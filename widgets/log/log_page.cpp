@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/log/log_page.h"
 
+#include "backend/core/text.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/common/table_support.h"
 #include "widgets/theme/theme.h"
@@ -55,6 +56,15 @@ private:
     const Theme& m_theme;
     const std::vector<LogLine>& m_lines;
 };
+
+// "[rule] message" of an event as the text log has it.
+std::string mirrorOf(const LogLine& event)
+{
+    const std::size_t end = event.text.find("] ");
+    if (end == std::string::npos)
+        return event.text;
+    return concat("step ", event.step, " ", event.text.substr(1, end - 1), ": ", event.text.substr(end + 2));
+}
 
 QString levelWord(const LogLine& line)
 {
@@ -143,6 +153,7 @@ LogPage::LogPage(Workbench& workbench, QWidget* parent)
     layout->addWidget(m_table, 1);
     connect(&run(), &RunModel::opened, this, [this] {
         m_lines.clear();
+        m_mirrors.clear();
         m_model->setRows(0);
         m_hasEvents = false;
         if (isVisible())
@@ -269,8 +280,22 @@ void LogPage::focusFilter()
     m_search->selectAll();
 }
 
+// The engine writes each event into its log as well: one of the two is enough.
+void LogPage::dropMirrored(std::vector<LogLine>& lines)
+{
+    bool isNew = false;
+    for (const LogLine& line : lines)
+        if (line.isEvent)
+            isNew = m_mirrors.insert(mirrorOf(line)).second || isNew;
+    const auto isMirror = [this](const LogLine& line) { return !line.isEvent && m_mirrors.count(line.text) > 0; };
+    lines.erase(std::remove_if(lines.begin(), lines.end(), isMirror), lines.end());
+    if (isNew)
+        m_lines.erase(std::remove_if(m_lines.begin(), m_lines.end(), isMirror), m_lines.end());
+}
+
 void LogPage::addLines(std::vector<LogLine> lines)
 {
+    dropMirrored(lines);
     // A line without a time belongs after the one before it.
     std::int64_t lastMs = 0;
     for (LogLine& line : lines) {

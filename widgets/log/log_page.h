@@ -7,6 +7,9 @@
 #include "widgets/viewmodels/run_data.h"
 
 #include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 class QCheckBox;
 class QComboBox;
@@ -43,6 +46,7 @@ private:
     void buildFailureCard(QBoxLayout* layout);
     void buildTable();
     void addLines(std::vector<LogLine> lines);
+    void dropMirrored(std::vector<LogLine>& lines);
     void applyFilter();
     void refreshRanks();
     void refreshFailure();
@@ -59,6 +63,7 @@ private:
     QPushButton* m_copyReport;
     QTableView* m_table;
     RowsModel* m_model;
+    std::set<std::string> m_mirrors; // the events as the text logs repeat them
     std::vector<LogLine> m_lines;
     bool m_hasEvents = false;
 };

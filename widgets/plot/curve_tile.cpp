@@ -84,7 +84,7 @@ void CurveTile::stylePens()
 {
     for (std::size_t i = 0; i < m_graphs.size(); ++i) {
         const CurveSpec& spec = m_curves[i];
-        QColor color = theme().series(spec.color);
+        QColor color = colorOf(spec);
         const Qt::PenStyle dash = Theme::seriesDash(spec.color);
         const bool isBandEdge = m_hasBand && (i == 1 || i == 2);
         m_graphs[i]->setBrush(Qt::NoBrush);
@@ -218,7 +218,7 @@ std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
         const CurveSpec& spec = m_curves[i];
         if (!spec.curve || (m_hasBand && (i == 1 || i == 2)))
             continue;
-        LegendEntry entry { spec.name, {}, theme().series(spec.color), Theme::seriesDash(spec.color),
+        LegendEntry entry { spec.name, {}, colorOf(spec), spec.shade ? Qt::SolidLine : Theme::seriesDash(spec.color),
             m_style == CurveStyle::Stacked ? LegendShape::Square : LegendShape::Line };
         const Series& raw = spec.curve->raw();
         if (!raw.isEmpty()) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "widgets/plot/plot_tile.h"
+#include "widgets/theme/theme.h"
 
 #include <memory>
 
@@ -17,6 +18,7 @@ struct CurveSpec {
     bool isThick = false;          // the run in focus
     bool hasPoints = false;        // few values, such as evaluations: discs on the line
     QString unit = {};
+    std::optional<double> shade = {}; // 0..1: a layer of an ordered quantity takes the sequential palette instead of a hue
 };
 
 enum class CurveStyle { Lines, Stacked };
@@ -42,8 +44,10 @@ protected:
     std::vector<std::vector<double>> csvRows(double lower, double upper) const override;
     Range fullX() const override;
     void applyTheme() override;
+    bool hasAirBeside() const override { return m_style == CurveStyle::Lines; }
 
 private:
+    QColor colorOf(const CurveSpec& spec) const { return spec.shade ? theme().sequential(*spec.shade) : theme().series(spec.color); }
     void rebuildGraphs();
     void stylePens();
     Range refreshLines(double lower, double upper, int columns);

@@ -57,7 +57,7 @@ std::vector<LegendRow::Place> LegendRow::layoutFor(int width) const
         const int sampleWidth = entry.shape == LegendShape::None ? 0 : (entry.shape == LegendShape::Line ? 18 : 10);
         const int spacing = sampleWidth > 0 ? 5 : 0;
         QString label = labelOf(entry);
-        const int needed = sampleWidth + spacing + metrics.horizontalAdvance(label);
+        const int needed = sampleWidth + spacing + metrics.boundingRect(label).width() + 4; // fractions of a pixel add up
         if (x > 0 && x + needed > width) {
             x = 0;
             ++row;

@@ -75,12 +75,13 @@ PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title
     m_stack->addWidget(m_placeholder);
 
     m_plot->setObjectName(name + QStringLiteral("Canvas"));
+    m_plot->setMinimumSize(40, 40); // it cannot draw into a buffer without area
     m_plot->setPlottingHint(QCP::phFastPolylines, true); // without it wide lines take seconds, see the benchmark
     m_plot->setNoAntialiasingOnDrag(true);
     m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     m_plot->axisRect()->setRangeZoomAxes({ m_plot->xAxis });
     m_plot->axisRect()->setRangeDragAxes({ m_plot->xAxis });
-    m_plot->axisRect()->setMinimumMargins(QMargins(4, 6, 10, 4));
+    m_plot->axisRect()->setMinimumMargins(QMargins(4, 9, 16, 4));
     m_plot->setMouseTracking(true);
     m_plot->setFocusPolicy(Qt::StrongFocus);
     m_plot->installEventFilter(this);
@@ -260,7 +261,7 @@ void PlotTile::replotNow()
     if (!m_isZoomed) {
         const Range x = fullX();
         if (!x.isEmpty())
-            fitAxes(x, Range {});
+            fitAxes(widened(x), Range {});
     }
     refreshData();
     m_isDirty = false;
@@ -277,6 +278,14 @@ void PlotTile::settle()
         m_plot->replot(QCustomPlot::rpImmediateRefresh);
 }
 
+// A little air beside the first and the last point, so that their discs and markers are not cut.
+Range PlotTile::widened(const Range& x) const
+{
+    constexpr double kAir = 0.012;
+    const double air = m_logX || !hasAirBeside() ? 0.0 : (x.upper - x.lower) * kAir;
+    return { x.lower - air, x.upper + air };
+}
+
 void PlotTile::fitAxes(const Range& x, const Range& y)
 {
     if (!x.isEmpty() && !m_isZoomed) {
@@ -287,7 +296,8 @@ void PlotTile::fitAxes(const Range& x, const Range& y)
     if (y.isEmpty())
         return;
     const double height = y.upper - y.lower;
-    const double margin = height > 0 ? height * kMargin : std::max(std::abs(y.upper) * 0.1, 1e-6);
+    // A constant keeps air around it; a constant zero stands at the foot of an axis to one.
+    const double margin = height > 0 ? height * kMargin : y.upper == 0.0 ? 1.0 : std::abs(y.upper) * 0.1;
     QCPRange wanted(y.lower - margin, y.upper + margin);
     if (m_logY)
         wanted = QCPRange(std::max(y.lower, std::max(y.upper, 1e-12) * 1e-6) * 0.9, std::max(y.upper, 1e-12) * 1.1);

@@ -94,6 +94,7 @@ protected:
     virtual Range fullX() const = 0;
     virtual void applyTheme();
     virtual bool zoomsByUser() const { return true; }
+    virtual bool hasAirBeside() const { return false; } // between the outermost points and the frame
     void scheduleReplot();      // coalesced: at most ten times a second, twice when the window is not active, never when hidden
     bool isZoomed() const { return m_isZoomed; }
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -107,6 +108,7 @@ private:
     void buildMenu();
     void replotNow();
     void drawMarkers();
+    Range widened(const Range& x) const;
     void updateLegend();
     void copyImage();
     void exportByDialog(const QString& filter, const QString& ending);

@@ -237,6 +237,22 @@ void RolloutsPage::show(std::shared_ptr<const RolloutView> view)
     m_shownStep->setText(hasGroups && m_view->step != run().currentStep() ? tr("(newest stored: %1)").arg(m_view->step) : QString());
     m_model->setRows(m_rows.size());
     applyFilter();
+    selectInformative();
+}
+
+// A group with both verdicts says more than one in which all rollouts agree.
+void RolloutsPage::selectInformative()
+{
+    for (std::size_t i = 0; m_view && i < m_rows.size(); ++i) {
+        const auto& rollouts = m_view->groups[m_rows[i].group].rollouts;
+        const auto right = std::count_if(rollouts.begin(), rollouts.end(), [](const store::StoredRollout& r) { return r.rollout.isSuccess(); });
+        const int row = right > 0 && right < static_cast<std::ptrdiff_t>(rollouts.size()) ? m_model->rowOfSource(i) : -1;
+        if (row < 0)
+            continue;
+        m_table->selectRow(row);
+        m_table->scrollTo(m_model->index(row, 0), QAbstractItemView::PositionAtCenter);
+        return;
+    }
 }
 
 void RolloutsPage::applyFilter()

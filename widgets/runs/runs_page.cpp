@@ -8,6 +8,7 @@
 #include "widgets/runs/runs_delegate.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"
+#include "widgets/viewmodels/metric_titles.h"
 #include "widgets/viewmodels/project_model.h"
 #include "widgets/viewmodels/rows_model.h"
 #include "widgets/viewmodels/run_filter.h"
@@ -33,16 +34,6 @@
 #include <set>
 
 namespace midpoint::gui {
-
-namespace {
-
-QString unquoted(const std::string& value)
-{
-    const QString text = qs(value);
-    return text.size() >= 2 && (text.front() == QLatin1Char('"') || text.front() == QLatin1Char('\'')) ? text.mid(1, text.size() - 2) : text;
-}
-
-} // namespace
 
 RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     : Page(workbench, QStringLiteral("runsPage"), parent)
@@ -101,7 +92,10 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     m_overlayTimer->setInterval(120);
     connect(columns, &QToolButton::clicked, this, &RunsPage::chooseColumns);
     connect(m_filter, &QLineEdit::textChanged, this, &RunsPage::applyFilter);
-    connect(m_target, &QDoubleSpinBox::valueChanged, this, [this] { m_model->setRows(m_runs.size()); });
+    connect(m_target, &QDoubleSpinBox::valueChanged, this, [this] {
+        m_targetIsOwn = true;
+        m_model->setRows(m_runs.size());
+    });
     connect(m_overlayTimer, &QTimer::timeout, this, &RunsPage::askOverlay);
     ProjectModel& project = workbench.project;
     connect(&project, &ProjectModel::runsChanged, this, &RunsPage::refreshRuns);
@@ -110,6 +104,7 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
         m_model->setColumns(makeColumns());
     });
     connect(&project, &ProjectModel::comparedChanged, this, [this] {
+        refreshTarget();
         m_model->refreshTexts();
         refreshDifferences();
         m_overlayTimer->start();
@@ -121,11 +116,6 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     refreshRuns();
     showOverlay();
     refreshDifferences();
-}
-
-QStringList RunsPage::savedColumns() const
-{
-    return workbench().project.preference(QStringLiteral("runs.columns")).split(QLatin1Char('\n'), Qt::SkipEmptyParts);
 }
 
 void RunsPage::buildTable()
@@ -150,125 +140,6 @@ void RunsPage::buildTable()
             toggleCompared();
     });
     connect(m_table, &QTableView::customContextMenuRequested, this, &RunsPage::showMenu);
-}
-
-void RunsPage::buildCompare(QSplitter* split)
-{
-    auto* pane = new QSplitter(Qt::Horizontal, split);
-    pane->setObjectName(QStringLiteral("compareSplit"));
-    auto* left = new QWidget(pane);
-    auto* leftLayout = new QVBoxLayout(left);
-    leftLayout->setContentsMargins(0, 0, 0, 0);
-    auto* bar = new QHBoxLayout;
-    m_metric->setObjectName(QStringLiteral("overlayMetric"));
-    m_metric->setAccessibleName(tr("Metric to compare"));
-    m_metric->setToolTip(m_metric->accessibleName());
-    m_metric->setSizeAdjustPolicy(QComboBox::AdjustToContents);
-    m_quantity->setObjectName(QStringLiteral("overlayQuantity"));
-    m_quantity->setAccessibleName(tr("Quantity on the x axis"));
-    m_quantity->setToolTip(tr("Compare at equal steps, time, rollouts or tokens (keys 1 to 4)"));
-    for (const XQuantity quantity : { XQuantity::Step, XQuantity::Time, XQuantity::Rollouts, XQuantity::Tokens })
-        m_quantity->addItem(shortName(quantity));
-    bar->addWidget(new QLabel(tr("metric"), left));
-    bar->addWidget(m_metric);
-    bar->addWidget(new QLabel(tr("x axis"), left));
-    bar->addWidget(m_quantity);
-    bar->addStretch(1);
-    leftLayout->addLayout(bar);
-    leftLayout->addWidget(m_overlayTile, 1);
-    auto* right = new QWidget(pane);
-    auto* rightLayout = new QVBoxLayout(right);
-    rightLayout->setContentsMargins(6, 2, 0, 0);
-    QFont bold = font();
-    bold.setWeight(QFont::DemiBold);
-    m_differenceTitle->setFont(bold);
-    m_differenceTitle->setObjectName(QStringLiteral("differenceTitle"));
-    m_differenceTitle->setWordWrap(true);
-    rightLayout->addWidget(m_differenceTitle);
-    rightLayout->addWidget(m_differences, 1);
-    styleTable(m_differences, QStringLiteral("differenceTable"), tr("Settings in which the compared runs differ"));
-    m_differences->setModel(m_differenceModel);
-    pane->addWidget(left);
-    pane->addWidget(right);
-    pane->setStretchFactor(0, 3);
-    pane->setStretchFactor(1, 2);
-    split->addWidget(pane);
-    connect(m_metric, &QComboBox::currentTextChanged, this, [this] { m_overlayTimer->start(); });
-    connect(m_quantity, &QComboBox::currentIndexChanged, this, &RunsPage::showOverlay);
-}
-
-std::vector<ColumnSpec> RunsPage::makeColumns() const
-{
-    const double missing = std::nan("");
-    const auto value = [this](std::size_t i, const char* metric) {
-        const auto found = row(i).last.find(metric);
-        return found == row(i).last.end() ? std::nan("") : found->second;
-    };
-    const auto shown = [](double v) { return std::isnan(v) ? QStringLiteral("-") : number(v); };
-    const auto metricColumn = [=](const QString& title, const QString& help, auto get) {
-        return ColumnSpec { title, help, [=](std::size_t i) { return shown(get(i)); }, get, [=](std::size_t i) { return fullPrecision(get(i)); } };
-    };
-    std::vector<ColumnSpec> columns;
-    columns.push_back({ QString(), tr("Colour of the run; filled while it is compared (Space)"), [](std::size_t) { return QString(); }, {}, {} });
-    columns.push_back({ tr("name"), {}, [this](std::size_t i) {
-                           QString text = (row(i).notes.isStarred ? QStringLiteral("★ ") : QString()) + qs(row(i).name);
-                           for (const std::string& tag : row(i).notes.tags)
-                               text += QStringLiteral("  #") + qs(tag);
-                           return text;
-                       },
-        {}, [this](std::size_t i) { return qs(row(i).path) + (row(i).notes.note.empty() ? QString() : QLatin1Char('\n') + qs(row(i).notes.note)) + (row(i).problem.empty() ? QString() : QLatin1Char('\n') + qs(row(i).problem)); } });
-    columns.push_back({ tr("state"), {}, [this](std::size_t i) { return row(i).problem.empty() ? stateText(row(i).state) : tr("✕ unreadable"); }, {},
-        [this](std::size_t i) { return row(i).problem.empty() ? qs(launch::describe(row(i).state)) : qs(row(i).problem); } });
-    columns.push_back({ tr("step"), {}, [this](std::size_t i) { return tr("%1 / %2").arg(row(i).step).arg(row(i).totalSteps); },
-        [this](std::size_t i) { return static_cast<double>(row(i).step); }, {} });
-    columns.push_back({ tr("curve"), tr("Reward over steps"), [](std::size_t) { return QString(); }, {}, {} });
-    columns.push_back(metricColumn(tr("reward"), tr("Mean reward of the last step"), [value](std::size_t i) { return value(i, metric_names::kReward); }));
-    columns.push_back({ tr("best accuracy"), tr("Best held-out accuracy and its step"),
-        [this](std::size_t i) { return row(i).bestAccuracy ? tr("%1 @ %2").arg(number(row(i).bestAccuracy->value)).arg(row(i).bestAccuracy->step) : QStringLiteral("-"); },
-        [this, missing](std::size_t i) { return row(i).bestAccuracy ? row(i).bestAccuracy->value : missing; },
-        [this](std::size_t i) { return qs(row(i).accuracyMetric); } });
-    columns.push_back(metricColumn(tr("steps to"), tr("Steps until the accuracy at the top was reached"), [this, missing](std::size_t i) {
-        const auto point = firstReaching(row(i), m_target->value());
-        return point ? point->step : missing;
-    }));
-    columns.push_back({ tr("rollouts to"), tr("Generated rollouts until the accuracy at the top was reached"),
-        [this](std::size_t i) {
-            const auto point = firstReaching(row(i), m_target->value());
-            return point && !std::isnan(point->rollouts) ? compact(point->rollouts) : QStringLiteral("-");
-        },
-        [this, missing](std::size_t i) {
-            const auto point = firstReaching(row(i), m_target->value());
-            return point ? point->rollouts : missing;
-        },
-        {} });
-    columns.push_back({ tr("time to"), tr("Wall time until the accuracy at the top was reached"),
-        [this](std::size_t i) {
-            const auto point = firstReaching(row(i), m_target->value());
-            return point && !std::isnan(point->hours) ? duration(point->hours * 3600) : QStringLiteral("-");
-        },
-        [this, missing](std::size_t i) {
-            const auto point = firstReaching(row(i), m_target->value());
-            return point ? point->hours : missing;
-        },
-        {} });
-    columns.push_back(metricColumn(tr("with signal"), tr("Share of groups with signal in the last step"), [value](std::size_t i) { return value(i, "baseline_reward/pct_mixed"); }));
-    columns.push_back(metricColumn(tr("Pearson"), tr("Predicted against measured difficulty"), [value](std::size_t i) { return value(i, metric_names::kPearson); }));
-    columns.push_back({ tr("started"), {}, [this](std::size_t i) {
-                           return row(i).startedMs == 0 ? QStringLiteral("-") : QDateTime::fromMSecsSinceEpoch(row(i).startedMs).toString(QStringLiteral("yyyy-MM-dd HH:mm"));
-                       },
-        [this](std::size_t i) { return static_cast<double>(row(i).startedMs); }, {} });
-    for (const QString& key : m_extraColumns) {
-        const std::string name = key.toStdString();
-        columns.push_back({ key, key, [this, name](std::size_t i) {
-                               const auto text = textOf(row(i), name);
-                               return text ? qs(*text) : QStringLiteral("-");
-                           },
-            [this, name, missing](std::size_t i) { return numberOf(row(i), name).value_or(missing); }, {} });
-        const bool isText = std::none_of(m_runs.begin(), m_runs.end(), [&](const auto& run) { return numberOf(*run, name).has_value(); });
-        if (isText)
-            columns.back().number = {};
-    }
-    return columns;
 }
 
 void RunsPage::activated() { workbench().project.refreshNow(); }
@@ -303,8 +174,27 @@ void RunsPage::refreshRuns()
                 m_table->selectRow(m_model->rowOfSource(i));
     }
     refreshMetrics();
+    refreshTarget();
     refreshDifferences();
     m_overlayTimer->start();
+}
+
+// Until the user types one: the highest accuracy that all compared runs (or all runs) reached, so that the columns say something.
+void RunsPage::refreshTarget()
+{
+    if (m_targetIsOwn)
+        return;
+    const auto& compared = workbench().project.compared();
+    double reached = 1.0;
+    bool isKnown = false;
+    for (const auto& run : m_runs)
+        if (run->bestAccuracy && (compared.empty() || compared.count(run->name) > 0)) {
+            reached = std::min(reached, run->bestAccuracy->value);
+            isKnown = true;
+        }
+    const QSignalBlocker block(m_target);
+    if (isKnown)
+        m_target->setValue(std::floor(reached * 100.0) / 100.0);
 }
 
 void RunsPage::applyFilter()
@@ -319,7 +209,10 @@ void RunsPage::applyFilter()
 
 const RunSummary* RunsPage::selected() const
 {
-    const QModelIndex index = m_table->currentIndex();
+    QModelIndex index = m_table->currentIndex();
+    const QModelIndexList chosen = m_table->selectionModel()->selectedRows();
+    if (!index.isValid() && !chosen.isEmpty())
+        index = chosen.front(); // all rows were chosen at once
     return index.isValid() ? &row(m_model->sourceRow(index.row())) : nullptr;
 }
 
@@ -432,138 +325,6 @@ void RunsPage::showMenu(const QPoint& position)
     menu->addSeparator();
     menu->addAction(workbench().actions.action(QStringLiteral("runs.trash")));
     menu->popup(m_table->viewport()->mapToGlobal(position));
-}
-
-void RunsPage::chooseColumns()
-{
-    std::set<std::string> keys;
-    for (const auto& run : m_runs) {
-        for (const auto& [name, value] : run->settings)
-            keys.insert(name);
-        for (const auto& [name, value] : run->last)
-            keys.insert(name);
-    }
-    std::vector<PaletteEntry> entries;
-    for (const std::string& key : keys) {
-        const QString name = qs(key);
-        const bool isShown = m_extraColumns.contains(name);
-        entries.push_back({ name, isShown ? tr("shown: choose to hide") : QString(), true, [this, name, isShown] {
-                               if (isShown)
-                                   m_extraColumns.removeAll(name);
-                               else
-                                   m_extraColumns << name;
-                               workbench().project.setPreference(QStringLiteral("runs.columns"), m_extraColumns.join(QLatin1Char('\n')));
-                               m_model->setColumns(makeColumns());
-                           } });
-    }
-    if (m_columnPalette == nullptr)
-        m_columnPalette = new CommandPalette(this);
-    m_columnPalette->open(std::move(entries));
-}
-
-void RunsPage::refreshMetrics()
-{
-    std::set<std::string> names;
-    for (const auto& run : m_runs)
-        for (const auto& [name, value] : run->last)
-            names.insert(name);
-    QStringList items;
-    for (const std::string& name : names)
-        items << qs(name);
-    QStringList present;
-    for (int i = 0; i < m_metric->count(); ++i)
-        present << m_metric->itemText(i);
-    if (items == present)
-        return;
-    const QString chosen = m_metric->currentText();
-    const QSignalBlocker block(m_metric);
-    m_metric->clear();
-    m_metric->addItems(items);
-    int index = items.indexOf(chosen);
-    for (int i = 0; i < items.size() && index < 0; ++i)
-        if (metric_names::isHeldOutAccuracy(items[i].toStdString()))
-            index = i;
-    m_metric->setCurrentIndex(index >= 0 ? index : static_cast<int>(items.indexOf(QString::fromUtf8(metric_names::kReward))));
-}
-
-void RunsPage::askOverlay()
-{
-    if (workbench().project.compared().empty()) {
-        m_overlay = nullptr;
-        showOverlay();
-        return;
-    }
-    workbench().project.askOverlay(m_metric->currentText().toStdString());
-}
-
-void RunsPage::setXQuantity(XQuantity quantity) { m_quantity->setCurrentIndex(static_cast<int>(quantity)); }
-
-void RunsPage::showOverlay()
-{
-    const auto quantity = static_cast<XQuantity>(std::max(m_quantity->currentIndex(), 0));
-    std::vector<CurveSpec> curves;
-    QString metric = m_metric->currentText();
-    if (m_overlay) {
-        metric = qs(m_overlay->metric);
-        for (const OverlayCurve& source : m_overlay->curves) {
-            if (source.values.empty())
-                continue;
-            const std::vector<double>& xs = quantity == XQuantity::Step ? source.steps
-                : quantity == XQuantity::Time                           ? source.minutes
-                : quantity == XQuantity::Rollouts                       ? source.rollouts
-                                                                        : source.tokens;
-            constexpr std::size_t kFewPoints = 100; // such as evaluations: shown as they are
-            auto curve = std::make_shared<Curve>(source.values.size() <= kFewPoints ? 0.0 : run().smoothing());
-            for (std::size_t i = 0; i < xs.size(); ++i)
-                if (std::isfinite(xs[i]))
-                    curve->append(xs[i], source.values[i]);
-            if (curve->raw().isEmpty())
-                continue;
-            curves.push_back({ qs(source.run), curve, source.color, source.run == selectedRun(), source.values.size() <= kFewPoints });
-        }
-    }
-    m_overlayTile->setPlaceholder(!curves.empty() ? QString()
-            : workbench().project.compared().empty() ? tr("Choose runs with Space, or click the ring in front of their names, to lay their curves over each other.")
-                                                     : tr("The compared runs have not recorded this metric over this quantity."));
-    m_overlayTile->setTitle(metric.isEmpty() ? tr("Compared runs") : metric);
-    m_overlayTile->setAxes({ axisTitle(quantity), metric });
-    m_overlayTile->setCurves(std::move(curves));
-    m_overlayTile->resetZoom();
-}
-
-void RunsPage::refreshDifferences()
-{
-    std::vector<const RunSummary*> compared;
-    for (const auto& run : m_runs)
-        if (workbench().project.compared().count(run->name) > 0)
-            compared.push_back(run.get());
-    m_differenceRows.clear();
-    m_differenceNames.clear();
-    std::set<std::string> keys;
-    for (const RunSummary* run : compared) {
-        m_differenceNames << qs(run->name);
-        for (const auto& [key, value] : run->settings)
-            keys.insert(key);
-    }
-    for (const std::string& key : keys) {
-        Difference difference { qs(key), {} };
-        for (const RunSummary* run : compared) {
-            const auto found = run->settings.find(key);
-            difference.values << (found == run->settings.end() ? QStringLiteral("-") : unquoted(found->second));
-        }
-        if (difference.values.count(difference.values.front()) != difference.values.size())
-            m_differenceRows.push_back(std::move(difference));
-    }
-    std::vector<ColumnSpec> columns;
-    columns.push_back({ tr("setting"), {}, [this](std::size_t i) { return m_differenceRows[i].key; }, {}, {} });
-    for (qsizetype k = 0; k < m_differenceNames.size(); ++k)
-        columns.push_back({ m_differenceNames[k], {}, [this, k](std::size_t i) { return m_differenceRows[i].values.value(k); }, {}, [this, k](std::size_t i) { return m_differenceRows[i].values.value(k); } });
-    m_differenceModel->setRows(0);
-    m_differenceModel->setColumns(std::move(columns));
-    m_differenceModel->setRows(m_differenceRows.size());
-    m_differences->setColumnWidth(0, 190);
-    m_differenceTitle->setText(compared.size() < 2 ? tr("Settings that differ: choose at least two runs")
-                                                   : tr("Settings that differ: %1 of %2").arg(m_differenceRows.size()).arg(keys.size()));
 }
 
 } // namespace midpoint::gui

@@ -62,6 +62,7 @@ private:
     void chooseColumns();
     void showMenu(const QPoint& position);
     void refreshMetrics();
+    void refreshTarget();
     void askOverlay();
     void showOverlay();
     void refreshDifferences();
@@ -71,6 +72,7 @@ private:
     QLineEdit* m_filter;
     QLabel* m_hint;
     QDoubleSpinBox* m_target;
+    bool m_targetIsOwn = false; // typed by the user; until then it is what every compared run reached
     QTableView* m_table;
     RowsModel* m_model;
     QComboBox* m_metric;

@@ -48,15 +48,17 @@ Arguments parse(int argc, char** argv)
     return arguments;
 }
 
-// projects/arithmetic beside the sources or the installation: the folder above the binary that holds it.
-fs::path findDemo(const fs::path& program)
+// The folder with projects/: where the window was started, otherwise the one above the binary.
+fs::path findWorkspace(const fs::path& program)
 {
     std::error_code error;
+    const fs::path here = fs::current_path(error);
+    if (fs::is_directory(here / "projects", error))
+        return here;
     for (fs::path folder = program.parent_path(); !folder.empty() && folder != folder.root_path(); folder = folder.parent_path())
-        for (const fs::path& candidate : { folder / "projects" / "arithmetic", folder / "share" / "midpoint" / "projects" / "arithmetic" })
-            if (fs::exists(candidate, error))
-                return candidate;
-    return fs::current_path(error) / "projects" / "arithmetic";
+        if (fs::is_directory(folder / "projects", error))
+            return folder;
+    return here;
 }
 
 // The scale of Qt is fixed when the application starts: the second one is rendered by a child process.
@@ -95,7 +97,7 @@ int run(int argc, char** argv)
     QApplication::setApplicationDisplayName(QStringLiteral("Midpoint"));
     QApplication::setDesktopFileName(QStringLiteral("midpoint"));
     Theme theme(isRendering ? ThemeChoice::Light : ThemeChoice::System);
-    MainWindow window(theme, { program, findDemo(program), !isRendering });
+    MainWindow window(theme, { program, findWorkspace(program), !isRendering });
     if (isRendering) {
         const int written = renderScreens(window, theme, arguments.screenshots, arguments.path);
         std::cout << written << " screens written to " << arguments.screenshots.string() << "\n";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/shell/main_window.h"
 
+#include "backend/core/text.h"
 #include "backend/launch/run_folder.h"
 #include "widgets/buffer/buffer_page.h"
 #include "widgets/common/action_registry.h"
@@ -97,7 +98,7 @@ MainWindow::~MainWindow()
 
 void MainWindow::buildPages()
 {
-    m_start = new StartPage(m_workbench, m_options.demoProject, this);
+    m_start = new StartPage(m_workbench, m_options.workspace, this);
     m_runsPage = new RunsPage(m_workbench, this);
     m_configure = new ConfigurePage(m_workbench, *m_control, this);
     m_live = new LivePage(m_workbench, this);
@@ -238,7 +239,7 @@ void MainWindow::openPath(const std::filesystem::path& path)
     } else if (std::filesystem::is_regular_file(absolute, error) || (launch::isRunFolder(absolute) && !std::filesystem::is_directory(absolute / "runs", error))) {
         openRun(absolute);
     } else {
-        openProject(absolute);
+        openProject(workspaceOf(absolute));
     }
 }
 
@@ -287,10 +288,10 @@ void MainWindow::browse()
 
 void MainWindow::startDemo(const std::filesystem::path& configuration)
 {
-    if (!m_project->isOpen() || m_project->folder() != m_options.demoProject)
-        m_project->open(m_options.demoProject);
-    const std::filesystem::path runs = m_options.demoProject / "runs";
-    startRun(configuration, {}, RunControl::freeRunFolder(runs, configuration.stem().string()));
+    if (!m_project->isOpen() || m_project->folder() != m_options.workspace)
+        m_project->open(m_options.workspace);
+    const std::string name = concat("demo-", configuration.stem().string());
+    startRun(configuration, {}, RunControl::freeRunFolder(m_options.workspace / "runs", name));
 }
 
 void MainWindow::startRun(const std::filesystem::path& config, const std::vector<std::string>& overrides, const std::filesystem::path& run)

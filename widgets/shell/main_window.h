@@ -31,7 +31,7 @@ class SystemPage;
 
 struct WindowOptions {
     std::filesystem::path program;     // the midpoint binary, for runs that are started
-    std::filesystem::path demoProject; // projects/arithmetic of this installation
+    std::filesystem::path workspace;   // holds projects/, and runs/ with the runs that the Start screen starts
     bool remembersWindow = true;       // geometry and recent paths; off for screenshots and tests
 };
 

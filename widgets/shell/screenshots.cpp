@@ -22,13 +22,25 @@ namespace midpoint::gui {
 namespace {
 
 constexpr int kLoadingMs = 60'000; // the longest wait for a large run
-constexpr int kFirstViewMs = 900;  // a screen asks the reader thread for its view
-constexpr int kRedrawMs = 250;
+constexpr int kAskMs = 260; // longer than any screen waits before it asks the reader thread
+constexpr int kAnswerMs = 10'000;
+constexpr int kRedrawMs = 40;
 
 void letWork(int milliseconds)
 {
     QEventLoop loop;
     QTimer::singleShot(milliseconds, &loop, &QEventLoop::quit);
+    loop.exec();
+}
+
+void waitForReader(RunModel& run)
+{
+    if (!run.isOpen())
+        return;
+    QEventLoop loop;
+    QObject::connect(&run, &RunModel::readerIdle, &loop, &QEventLoop::quit);
+    QTimer::singleShot(kAnswerMs, &loop, &QEventLoop::quit);
+    run.askIdle();
     loop.exec();
 }
 
@@ -59,7 +71,11 @@ int renderScreens(MainWindow& window, Theme& theme, const std::filesystem::path&
         theme.setChoice(choice);
         for (const QString& screen : window.screenNames()) {
             window.showScreen(screen);
-            letWork(choice == ThemeChoice::Light ? kFirstViewMs : kRedrawMs);
+            letWork(kAskMs);
+            waitForReader(workbench.run); // what the screen asked for
+            letWork(kRedrawMs);
+            waitForReader(workbench.run); // what the answer made it ask for
+            letWork(kRedrawMs);
             for (PlotTile* tile : window.findChildren<PlotTile*>())
                 tile->settle();
             const std::filesystem::path file = target / QStringLiteral("%1-%2@%3x.png").arg(screen, name, scale).toStdString();

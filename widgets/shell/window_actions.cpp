@@ -231,7 +231,7 @@ void MainWindow::setXQuantity(int index)
         m_live->setXQuantity(static_cast<XQuantity>(index));
 }
 
-void MainWindow::moveStep(int by) { m_run->setCurrentStep(std::clamp<std::int64_t>(m_run->currentStep() + by, 0, m_run->header().step)); }
+void MainWindow::moveStep(int by) { m_run->setCurrentStep(std::clamp<std::int64_t>(m_run->currentStep() + by, 0, m_run->newestStep())); }
 
 void MainWindow::askSetting(const std::string& key, const QString& title, const QString& label)
 {

@@ -5,6 +5,7 @@
 #include "widgets/runs/runs_delegate.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
+#include "widgets/viewmodels/project_feed.h"
 #include "widgets/viewmodels/project_model.h"
 
 #include <QFileInfo>
@@ -30,9 +31,10 @@ QLabel* headingLabel(const QString& text, QWidget* parent)
 
 } // namespace
 
-StartPage::StartPage(Workbench& workbench, std::filesystem::path demoProject, QWidget* parent)
+StartPage::StartPage(Workbench& workbench, std::filesystem::path workspace, QWidget* parent)
     : Page(workbench, QStringLiteral("startPage"), parent)
-    , m_demo(std::move(demoProject))
+    , m_workspace(std::move(workspace))
+    , m_projects(new QListWidget(this))
     , m_recent(new QListWidget(this))
     , m_runs(new QListWidget(this))
     , m_runsTitle(headingLabel(tr("Runs of this project"), this))
@@ -53,49 +55,86 @@ StartPage::StartPage(Workbench& workbench, std::filesystem::path demoProject, QW
     column->addSpacing(12);
     buildDemo(column);
     column->addSpacing(12);
+    buildLists(column);
+    outer->addLayout(column, 14);
+    outer->addStretch(1);
+    connect(&workbench.project, &ProjectModel::runsChanged, this, &StartPage::refreshRuns);
+    setRecent({});
+    refreshRuns();
+    findProjects();
+}
+
+void StartPage::buildLists(QVBoxLayout* layout)
+{
+    const auto addButton = [this](const QString& text, const QString& icon, const QString& name, const QString& tip) {
+        auto* button = new QPushButton(text, this);
+        theme().setIcon(button, icon);
+        button->setObjectName(name);
+        button->setToolTip(tip);
+        return button;
+    };
+    auto* open = addButton(tr("Open project or run…"), QStringLiteral("open"), QStringLiteral("openFolder"),
+        tr("Open a project folder, a run folder, or a snapshot file; it may also be dropped here"));
+    auto* newRun = addButton(tr("New run…"), QStringLiteral("plus"), QStringLiteral("startNewRun"), tr("Configure a new run"));
+    auto* openRuns = addButton(tr("All runs…"), QStringLiteral("runs"), QStringLiteral("showRuns"), tr("The table of all runs, and comparing them"));
     auto* lists = new QHBoxLayout;
     lists->setSpacing(20);
-    auto* left = new QVBoxLayout;
-    left->addWidget(headingLabel(tr("Opened before"), this));
-    left->addWidget(m_recent, 1);
-    auto* open = new QPushButton(tr("Open project or run…"), this);
-    theme().setIcon(open, QStringLiteral("open"));
-    open->setObjectName(QStringLiteral("openFolder"));
-    open->setToolTip(tr("Open a project folder, a run folder, or a snapshot file; it may also be dropped here"));
-    left->addWidget(open);
-    auto* right = new QVBoxLayout;
-    right->addWidget(m_runsTitle);
-    right->addWidget(m_runs, 1);
-    auto* newRun = new QPushButton(tr("New run…"), this);
-    theme().setIcon(newRun, QStringLiteral("plus"));
-    newRun->setObjectName(QStringLiteral("startNewRun"));
-    newRun->setToolTip(tr("Configure a new run"));
-    right->addWidget(newRun);
-    lists->addLayout(left, 1);
-    lists->addLayout(right, 1);
-    column->addLayout(lists, 1);
-    outer->addLayout(column, 6);
-    outer->addStretch(1);
-    m_recent->setObjectName(QStringLiteral("recentProjects"));
-    m_recent->setAccessibleName(tr("Projects and runs opened before"));
-    m_runs->setObjectName(QStringLiteral("projectRuns"));
-    m_runs->setAccessibleName(tr("Runs of this project"));
-    for (QListWidget* list : { m_recent, m_runs }) {
+    const auto addList = [&](QLabel* heading, QListWidget* list, QPushButton* button) {
+        auto* column = new QVBoxLayout;
+        column->addWidget(heading);
+        column->addWidget(list, 1);
+        column->addWidget(button);
+        lists->addLayout(column, 1);
         list->setAlternatingRowColors(true);
         list->setSpacing(2);
         list->setTextElideMode(Qt::ElideMiddle);
         list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-        connect(list, &QListWidget::itemActivated, this, [this](QListWidgetItem* item) {
+        const auto choose = [this](QListWidgetItem* item) {
             const QString path = item->data(Qt::UserRole).toString();
             if (!path.isEmpty())
                 Q_EMIT openRequested(path.toStdString());
-        });
-    }
+        };
+        connect(list, &QListWidget::itemActivated, this, choose); // Enter, double click
+        connect(list, &QListWidget::itemClicked, this, choose);
+    };
+    addList(headingLabel(tr("Ready to run"), this), m_projects, newRun);
+    addList(m_runsTitle, m_runs, openRuns);
+    addList(headingLabel(tr("Opened before"), this), m_recent, open);
+    layout->addLayout(lists, 1);
+    m_projects->setObjectName(QStringLiteral("projectConfigurations"));
+    m_projects->setAccessibleName(tr("Configurations that are ready to run"));
+    m_projects->setTextElideMode(Qt::ElideRight);
+    m_projects->setWordWrap(true);
+    m_recent->setObjectName(QStringLiteral("recentProjects"));
+    m_recent->setAccessibleName(tr("Projects and runs opened before"));
+    m_runs->setObjectName(QStringLiteral("projectRuns"));
+    m_runs->setAccessibleName(tr("Runs of this project"));
     connect(open, &QPushButton::clicked, this, &StartPage::browseRequested);
     connect(newRun, &QPushButton::clicked, this, [this] { Q_EMIT screenRequested(QStringLiteral("configure")); });
-    connect(&workbench.project, &ProjectModel::runsChanged, this, &StartPage::refreshRuns);
-    setRecent({});
-    refreshRuns();
+    connect(openRuns, &QPushButton::clicked, this, [this] { Q_EMIT screenRequested(QStringLiteral("runs")); });
+}
+
+// What lies in projects/, each with what it says of itself; read on a thread of the pool.
+void StartPage::findProjects()
+{
+    m_background.run([this, workspace = m_workspace]() -> std::function<void()> {
+        std::vector<std::pair<std::filesystem::path, QString>> found;
+        for (const std::filesystem::path& file : findConfigurations(workspace))
+            found.emplace_back(file, qs(aboutConfiguration(file)));
+        return [this, workspace, found = std::move(found)] {
+            m_projects->clear();
+            for (const auto& [file, about] : found) {
+                const QString name = qs((file.parent_path().filename() / file.stem()).string());
+                auto* item = new QListWidgetItem(about.isEmpty() ? name : name + QLatin1Char('\n') + about, m_projects);
+                item->setData(Qt::UserRole, qs(file));
+                item->setToolTip(qs(file));
+            }
+            if (found.empty()) {
+                auto* item = new QListWidgetItem(tr("No configurations in %1.").arg(qs(workspace / "projects")), m_projects);
+                item->setFlags(Qt::NoItemFlags);
+            }
+        };
+    });
 }
 
 void StartPage::buildDemo(QVBoxLayout* layout)
@@ -114,7 +153,7 @@ void StartPage::buildDemo(QVBoxLayout* layout)
         button->setObjectName(name);
         button->setToolTip(tip);
         std::error_code error;
-        const std::filesystem::path configuration = m_demo / file;
+        const std::filesystem::path configuration = m_workspace / "projects" / "arithmetic" / file;
         const bool isThere = std::filesystem::exists(configuration, error);
         button->setEnabled(isThere);
         if (!isThere)
@@ -127,8 +166,8 @@ void StartPage::buildDemo(QVBoxLayout* layout)
     auto* project = new QPushButton(tr("Open the demo project"), this);
     theme().setIcon(project, QStringLiteral("open"));
     project->setObjectName(QStringLiteral("openDemo"));
-    project->setToolTip(qs(m_demo));
-    connect(project, &QPushButton::clicked, this, [this] { Q_EMIT openRequested(m_demo); });
+    project->setToolTip(tr("All runs below %1").arg(qs(m_workspace)));
+    connect(project, &QPushButton::clicked, this, [this] { Q_EMIT openRequested(m_workspace); });
     buttons->addWidget(project);
     buttons->addStretch(1);
     layout->addLayout(buttons);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "widgets/common/page.h"
+#include "widgets/viewmodels/background.h"
 
 #include <filesystem>
 #include <vector>
@@ -17,7 +18,7 @@ namespace midpoint::gui {
 class StartPage : public Page {
     Q_OBJECT
 public:
-    StartPage(Workbench& workbench, std::filesystem::path demoProject, QWidget* parent);
+    StartPage(Workbench& workbench, std::filesystem::path workspace, QWidget* parent);
     void setRecent(const QStringList& paths);
 
 Q_SIGNALS:
@@ -27,9 +28,13 @@ Q_SIGNALS:
 
 private:
     void buildDemo(QVBoxLayout* layout);
+    void buildLists(QVBoxLayout* layout);
+    void findProjects();
     void refreshRuns();
 
-    std::filesystem::path m_demo;
+    std::filesystem::path m_workspace; // holds projects/ and runs/
+    Background m_background { this };
+    QListWidget* m_projects;
     QListWidget* m_recent;
     QListWidget* m_runs;
     QLabel* m_runsTitle;

@@ -43,6 +43,14 @@ int PhaseTimeline::colorOf(const std::string& phase) const
     return static_cast<int>(std::find(m_names.begin(), m_names.end(), phase) - m_names.begin());
 }
 
+// After six hues the same ones follow hatched.
+QBrush PhaseTimeline::brushOf(int phase, int alpha) const
+{
+    QColor color = m_theme.series(phase);
+    color.setAlpha(alpha);
+    return { color, phase < Theme::kSeriesCount ? Qt::SolidPattern : Qt::BDiagPattern };
+}
+
 void PhaseTimeline::setPhases(std::vector<store::PhaseTiming> phases)
 {
     m_phases = std::move(phases);
@@ -106,7 +114,7 @@ void PhaseTimeline::paintEvent(QPaintEvent*)
     }
     int x = kLabelWidth;
     for (std::size_t i = 0; i < m_names.size(); ++i) {
-        painter.fillRect(x, 6, 10, 10, m_theme.series(static_cast<int>(i)));
+        painter.fillRect(x, 6, 10, 10, brushOf(static_cast<int>(i), 255));
         painter.setPen(secondary);
         painter.drawText(x + 14, 5 + metrics.ascent() - 1, qs(m_names[i]));
         x += 14 + metrics.horizontalAdvance(qs(m_names[i])) + 16;
@@ -117,9 +125,7 @@ void PhaseTimeline::paintEvent(QPaintEvent*)
         painter.drawText(QRect(0, top + static_cast<int>(lane) * kLaneHeight, kLabelWidth - 6, kLaneHeight), Qt::AlignRight | Qt::AlignVCenter, tr("rank %1").arg(m_ranks[lane]));
     }
     for (const Block& block : m_blocks) {
-        QColor color = m_theme.series(block.color);
-        color.setAlpha(170);
-        painter.fillRect(block.place, color);
+        painter.fillRect(block.place, brushOf(block.color, 170));
         if (metrics.horizontalAdvance(block.label) + 8 < block.place.width()) {
             painter.setPen(m_theme.color(m_theme.isDark() ? ColorRole::Window : ColorRole::Text));
             painter.drawText(block.place, Qt::AlignCenter, block.label);

@@ -83,17 +83,17 @@ void SystemPage::buildTable()
     columns.push_back({ tr("host"), {}, [row](std::size_t i) { return qs(row(i).record.host); }, {}, {} });
     columns.push_back({ tr("device"), {}, [row](std::size_t i) {
                            const auto& r = row(i).record;
-                           return r.deviceName.empty() ? qs(r.device) : qs(r.device + "  " + r.deviceName);
+                           return r.deviceName.empty() || r.deviceName == r.device ? qs(r.device) : qs(r.device + "  " + r.deviceName);
                        },
         {}, [row](std::size_t i) { return qs(row(i).record.deviceName); } });
     columns.push_back({ tr("process"), tr("Process id"), [row](std::size_t i) { return QString::number(row(i).record.pid); }, [row](std::size_t i) { return static_cast<double>(row(i).record.pid); }, {} });
-    columns.push_back({ tr("memory"), tr("Memory of the device"), [row](std::size_t i) { return bytes(static_cast<double>(row(i).record.memoryBytes)); },
+    columns.push_back({ tr("memory"), tr("Memory of the device"), [row](std::size_t i) { return row(i).record.memoryBytes > 0 ? bytes(static_cast<double>(row(i).record.memoryBytes)) : QStringLiteral("-"); },
         [row](std::size_t i) { return static_cast<double>(row(i).record.memoryBytes); }, {} });
     columns.push_back({ tr("phase"), {}, [row](std::size_t i) { return row(i).beat.phase.empty() ? QStringLiteral("-") : qs(row(i).beat.phase); }, {}, {} });
     columns.push_back({ tr("step"), {}, [row](std::size_t i) { return row(i).beat.phase.empty() ? QStringLiteral("-") : QString::number(row(i).beat.step); }, [row](std::size_t i) { return static_cast<double>(row(i).beat.step); }, {} });
-    columns.push_back({ tr("heartbeat"), tr("Last sign of life"), [row](std::size_t i) {
+    columns.push_back({ tr("heartbeat"), tr("Last sign of life"), [this, row](std::size_t i) {
                            const double age = row(i).age;
-                           return age < 0 ? QStringLiteral("-") : age > launch::kHeartbeatLateSeconds ? QStringLiteral("! ") + ago(age) : ago(age);
+                           return age < 0 ? QStringLiteral("-") : age > launch::kHeartbeatLateSeconds && launch::isActive(run().header().state.kind) ? QStringLiteral("! ") + ago(age) : ago(age);
                        },
         [row](std::size_t i) { return row(i).age; }, {} });
     columns.push_back({ tr("work s"), tr("Seconds of work in the last step"), [row, seconds](std::size_t i) { return seconds(row(i).workSeconds); }, [row](std::size_t i) { return row(i).workSeconds; }, {} });

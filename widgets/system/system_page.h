@@ -40,6 +40,7 @@ private:
     void layoutBlocks();
     void resizeEvent(QResizeEvent* event) override;
     int colorOf(const std::string& phase) const;
+    QBrush brushOf(int phase, int alpha) const;
 
     const Theme& m_theme;
     std::vector<store::PhaseTiming> m_phases;

@@ -42,6 +42,7 @@ QString percent(double share, int digits)
     return QStringLiteral("%1 %").arg(share * 100.0, 0, 'f', digits);
 }
 
+QString rate(std::optional<double> share) { return share && std::isfinite(*share) ? QString::number(*share, 'f', 3) : QStringLiteral("-"); }
 QString fullPrecision(double value) { return qs(shortest(value)); }
 QString duration(double seconds) { return qs(formatDuration(seconds)); }
 QString bytes(double count) { return count < 0 ? QStringLiteral("-") : qs(formatBytes(static_cast<std::uint64_t>(count))); }
@@ -59,7 +60,7 @@ QString ago(double seconds)
 QString withUnit(double value, const std::string& unit)
 {
     if (unit == "%")
-        return percent(value, 1);
+        return percent(value, value != 0.0 && std::abs(value) < 0.01 ? 2 : 1);
     if (unit.empty() || unit == "1" || std::isnan(value))
         return number(value);
     return number(value) + QStringLiteral(" ") + qs(unit);

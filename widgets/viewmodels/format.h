@@ -17,6 +17,7 @@ QString number(double value);                          // 0.7123, 12.35, 1.23e-0
 QString number(std::optional<double> value);           // "-" if there is none
 QString compact(double value);                         // 8.1k, 2.3M
 QString percent(double share, int digits = 0);         // "22 %"
+QString rate(std::optional<double> share);        // always three decimals, for columns of shares; "-" if missing
 QString fullPrecision(double value);                   // reads back as the same number: tooltips and copies
 QString duration(double seconds);
 QString bytes(double count);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/viewmodels/project_feed.h"
 
+#include "backend/core/files.h"
+#include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/launch/run_folder.h"
 #include "backend/store/run_reader.h"
@@ -14,6 +16,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 
 namespace midpoint::gui {
 
@@ -35,6 +38,19 @@ std::int64_t stampOf(const fs::path& folder)
             stamp = stamp * 31 + static_cast<std::int64_t>(time.time_since_epoch().count());
     }
     return stamp;
+}
+
+// Not every TOML file of a project is one: the recipe of a warm start has other keys.
+bool isRunConfiguration(const fs::path& file)
+{
+    try {
+        for (const auto& [key, value] : settingsOf(readFile(file)))
+            if (key == "preset" || key.starts_with("run.") || key.starts_with("model.") || key.starts_with("data."))
+                return true;
+    } catch (const Error&) {
+        return false; // it cannot be read: nothing to offer
+    }
+    return false;
 }
 
 StepScale scaleOf(const store::Series& series)
@@ -94,13 +110,36 @@ void ProjectFeed::start()
     connect(m_timer, &QTimer::timeout, this, &ProjectFeed::scan);
     m_timer->start(kScanMs);
     scan();
-    std::vector<fs::path> configurations;
+    Q_EMIT configurationsFound(findConfigurations(m_folder));
+}
+
+std::vector<fs::path> findConfigurations(const fs::path& folder)
+{
+    std::vector<fs::path> found;
+    std::vector<fs::path> folders { folder };
     std::error_code error;
-    for (fs::directory_iterator it(m_folder, error), end; !error && it != end; it.increment(error))
-        if (it->path().extension() == ".toml")
-            configurations.push_back(it->path());
-    std::sort(configurations.begin(), configurations.end());
-    Q_EMIT configurationsFound(configurations);
+    for (fs::directory_iterator it(folder / "projects", error), end; !error && it != end; it.increment(error))
+        if (it->is_directory(error))
+            folders.push_back(it->path());
+    for (const fs::path& place : folders)
+        for (fs::directory_iterator it(place, error), end; !error && it != end; it.increment(error))
+            if (it->path().extension() == ".toml" && isRunConfiguration(it->path()))
+                found.push_back(it->path());
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+std::string aboutConfiguration(const fs::path& file)
+{
+    std::ifstream in(file);
+    std::string about;
+    std::string line;
+    while (std::getline(in, line) && line.starts_with("#")) {
+        about += concat(about.empty() ? "" : " ", trim(std::string_view(line).substr(1)));
+        if (const std::size_t end = about.find(". "); end != std::string::npos)
+            return about.substr(0, end + 1);
+    }
+    return about;
 }
 
 void ProjectFeed::openStore()

@@ -57,4 +57,9 @@ private:
     std::map<std::string, Known> m_known;
 };
 
+// Run configurations of a folder: *.toml in it and in the projects/* below it.
+std::vector<std::filesystem::path> findConfigurations(const std::filesystem::path& folder);
+// What a configuration says of itself: its first comment line.
+std::string aboutConfiguration(const std::filesystem::path& file);
+
 } // namespace midpoint::gui

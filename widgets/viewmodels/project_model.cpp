@@ -12,6 +12,12 @@ std::filesystem::path runsFolderOf(const std::filesystem::path& folder)
     return std::filesystem::is_directory(folder / "runs", error) ? folder / "runs" : folder;
 }
 
+std::filesystem::path workspaceOf(const std::filesystem::path& folder)
+{
+    const std::filesystem::path parent = folder.parent_path();
+    return parent.filename() == "projects" && !parent.parent_path().empty() ? parent.parent_path() : folder;
+}
+
 std::optional<EvaluationPoint> firstReaching(const RunSummary& run, double accuracy)
 {
     for (const EvaluationPoint& point : run.evaluations)

@@ -63,6 +63,10 @@ private:
     std::int64_t m_nextRequest = 0;
 };
 
+// The folder that a project belongs to: projects/NAME is a part of the folder above projects/, whose runs/ holds its runs too,
+// as with `midpoint train` started there. Any other folder stands for itself.
+std::filesystem::path workspaceOf(const std::filesystem::path& folder);
+
 // Where the runs of a folder lie: the folder itself if it holds run folders, otherwise its runs/.
 std::filesystem::path runsFolderOf(const std::filesystem::path& folder);
 

@@ -36,8 +36,10 @@ public Q_SLOTS:
     void readPromptHistory(std::int64_t promptIndex);
     void readSystem();
     void followLog(bool on);
+    void answerWhenIdle() { Q_EMIT idle(); } // requests are answered in their order, so all earlier ones are done
 
 Q_SIGNALS:
+    void idle();
     void headerRead(std::shared_ptr<const midpoint::gui::RunHeader> header);
     void factsRead(std::shared_ptr<const midpoint::gui::RunFacts> facts);
     void deltaRead(std::shared_ptr<const midpoint::gui::RunDelta> delta);
@@ -57,7 +59,14 @@ private:
         std::string rest; // an unfinished last line
     };
     template <typename Work>
-    void guarded(const char* what, Work work); // turns errors into trouble()
+    void guarded(const char* what, Work work) // turns errors into trouble()
+    {
+        try {
+            work();
+        } catch (const std::exception& error) {
+            setTrouble(tr("%1: %2").arg(QString::fromUtf8(what), QString::fromUtf8(error.what())));
+        }
+    }
     bool ensureReader();
     void readHeader();
     void readFacts();

@@ -46,6 +46,7 @@ void RunModel::open(const std::filesystem::path& path)
     for (StepScale* scale : { &m_time, &m_rollouts, &m_tokens })
         scale->clear();
     m_currentStep = 0;
+    m_newestMetricStep = 0;
     m_follows = true;
     m_isLoaded = false;
     m_trouble.clear();
@@ -77,6 +78,7 @@ void RunModel::connectFeed()
     connect(m_feed, &RunFeed::promptHistoryRead, this, &RunModel::promptHistoryArrived);
     connect(m_feed, &RunFeed::systemRead, this, &RunModel::systemArrived);
     connect(m_feed, &RunFeed::logRead, this, &RunModel::logArrived);
+    connect(m_feed, &RunFeed::idle, this, &RunModel::readerIdle);
     connect(m_feed, &RunFeed::trouble, this, [this](const QString& message) {
         m_trouble = message;
         Q_EMIT troubleChanged(message);
@@ -110,12 +112,12 @@ void RunModel::merge(const RunDelta& delta)
         QMetaObject::invokeMethod(m_feed, &RunFeed::continueReading, Qt::QueuedConnection);
         return;
     }
-    std::int64_t newest = m_currentStep;
+    m_newestMetricStep = 0;
     for (const auto& [name, column] : m_columns)
-        newest = column.steps.empty() ? newest : std::max(newest, static_cast<std::int64_t>(column.steps.back()));
-    if (m_follows && newest != m_currentStep) {
-        m_currentStep = newest;
-        Q_EMIT currentStepChanged(newest);
+        m_newestMetricStep = column.steps.empty() ? m_newestMetricStep : std::max(m_newestMetricStep, static_cast<std::int64_t>(column.steps.back()));
+    if (m_follows && m_newestMetricStep != m_currentStep) {
+        m_currentStep = m_newestMetricStep;
+        Q_EMIT currentStepChanged(m_currentStep);
     }
 }
 
@@ -245,18 +247,20 @@ void RunModel::setSmoothing(double weight)
 void RunModel::setCurrentStep(std::int64_t step)
 {
     step = std::max<std::int64_t>(step, 0);
-    m_follows = step >= m_header->step && m_header->step > 0;
+    m_follows = step >= newestStep() && newestStep() > 0;
     if (step == m_currentStep)
         return;
     m_currentStep = step;
     Q_EMIT currentStepChanged(step);
 }
 
+std::int64_t RunModel::newestStep() const { return std::max(m_header->step, m_newestMetricStep); }
+
 void RunModel::followNewest()
 {
     m_follows = true;
-    if (m_header->step != m_currentStep && m_header->step > 0) {
-        m_currentStep = m_header->step;
+    if (newestStep() != m_currentStep && newestStep() > 0) {
+        m_currentStep = newestStep();
         Q_EMIT currentStepChanged(m_currentStep);
     }
 }
@@ -304,6 +308,12 @@ void RunModel::followLog(bool on)
 {
     if (m_feed != nullptr)
         QMetaObject::invokeMethod(m_feed, [feed = m_feed, on] { feed->followLog(on); }, Qt::QueuedConnection);
+}
+
+void RunModel::askIdle()
+{
+    if (m_feed != nullptr)
+        QMetaObject::invokeMethod(m_feed, &RunFeed::answerWhenIdle, Qt::QueuedConnection);
 }
 
 void RunModel::pollNow()

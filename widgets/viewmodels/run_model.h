@@ -58,6 +58,7 @@ public:
     // The step that Difficulty, Buffer and Rollouts look at; it follows the newest one until the user chooses.
     std::int64_t currentStep() const { return m_currentStep; }
     bool followsNewest() const { return m_follows; }
+    std::int64_t newestStep() const; // of the header or of the metrics, whichever came first
     void setCurrentStep(std::int64_t step);
     void followNewest();
 
@@ -68,8 +69,10 @@ public:
     void askSystem();
     void followLog(bool on);
     void pollNow();
+    void askIdle(); // readerIdle() follows when everything asked before is answered
 
 Q_SIGNALS:
+    void readerIdle();
     void opened();
     void headerChanged();
     void factsChanged();
@@ -115,6 +118,7 @@ private:
     XQuantity m_quantity = XQuantity::Step;
     double m_smoothing = 0.9;
     std::int64_t m_currentStep = 0;
+    std::int64_t m_newestMetricStep = 0;
     bool m_follows = true;
     bool m_isLoaded = false;
     QString m_trouble;

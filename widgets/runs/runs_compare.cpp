@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The lower half of the Runs screen: curves of the compared runs over each other, and the settings in which they differ.
+#include "widgets/runs/runs_page.h"
+
+#include "widgets/common/table_support.h"
+#include "widgets/plot/curve_tile.h"
+#include "widgets/viewmodels/format.h"
+#include "widgets/viewmodels/metric_names.h"
+#include "widgets/viewmodels/metric_titles.h"
+#include "widgets/viewmodels/project_model.h"
+#include "widgets/viewmodels/rows_model.h"
+#include "widgets/viewmodels/run_model.h"
+
+#include <QComboBox>
+#include <QLabel>
+#include <QSplitter>
+#include <QTableView>
+#include <QTimer>
+#include <QVBoxLayout>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace midpoint::gui {
+
+namespace {
+
+QString unquoted(const std::string& value)
+{
+    const QString text = qs(value);
+    return text.size() >= 2 && (text.front() == QLatin1Char('"') || text.front() == QLatin1Char('\'')) ? text.mid(1, text.size() - 2) : text;
+}
+
+} // namespace
+
+void RunsPage::buildCompare(QSplitter* split)
+{
+    auto* pane = new QSplitter(Qt::Horizontal, split);
+    pane->setObjectName(QStringLiteral("compareSplit"));
+    auto* left = new QWidget(pane);
+    auto* leftLayout = new QVBoxLayout(left);
+    leftLayout->setContentsMargins(0, 0, 0, 0);
+    auto* bar = new QHBoxLayout;
+    m_metric->setObjectName(QStringLiteral("overlayMetric"));
+    m_metric->setAccessibleName(tr("Metric to compare"));
+    m_metric->setToolTip(m_metric->accessibleName());
+    m_metric->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    m_quantity->setObjectName(QStringLiteral("overlayQuantity"));
+    m_quantity->setAccessibleName(tr("Quantity on the x axis"));
+    m_quantity->setToolTip(tr("Compare at equal steps, time, rollouts or tokens (keys 1 to 4)"));
+    for (const XQuantity quantity : { XQuantity::Step, XQuantity::Time, XQuantity::Rollouts, XQuantity::Tokens })
+        m_quantity->addItem(shortName(quantity));
+    bar->addWidget(new QLabel(tr("metric"), left));
+    bar->addWidget(m_metric);
+    bar->addWidget(new QLabel(tr("x axis"), left));
+    bar->addWidget(m_quantity);
+    bar->addStretch(1);
+    leftLayout->addLayout(bar);
+    leftLayout->addWidget(m_overlayTile, 1);
+    auto* right = new QWidget(pane);
+    auto* rightLayout = new QVBoxLayout(right);
+    rightLayout->setContentsMargins(6, 2, 0, 0);
+    QFont bold = font();
+    bold.setWeight(QFont::DemiBold);
+    m_differenceTitle->setFont(bold);
+    m_differenceTitle->setObjectName(QStringLiteral("differenceTitle"));
+    m_differenceTitle->setWordWrap(true);
+    rightLayout->addWidget(m_differenceTitle);
+    rightLayout->addWidget(m_differences, 1);
+    styleTable(m_differences, QStringLiteral("differenceTable"), tr("Settings in which the compared runs differ"));
+    m_differences->setModel(m_differenceModel);
+    pane->addWidget(left);
+    pane->addWidget(right);
+    pane->setStretchFactor(0, 3);
+    pane->setStretchFactor(1, 2);
+    split->addWidget(pane);
+    connect(m_metric, &QComboBox::currentTextChanged, this, [this] { m_overlayTimer->start(); });
+    connect(m_quantity, &QComboBox::currentIndexChanged, this, &RunsPage::showOverlay);
+}
+
+void RunsPage::refreshMetrics()
+{
+    std::set<std::string> names;
+    for (const auto& run : m_runs)
+        for (const auto& [name, value] : run->last)
+            names.insert(name);
+    QStringList items;
+    for (const std::string& name : names)
+        items << qs(name);
+    QStringList present;
+    for (int i = 0; i < m_metric->count(); ++i)
+        present << m_metric->itemText(i);
+    if (items == present)
+        return;
+    const QString chosen = m_metric->currentText();
+    const QSignalBlocker block(m_metric);
+    m_metric->clear();
+    m_metric->addItems(items);
+    int index = items.indexOf(chosen);
+    for (int i = 0; i < items.size() && index < 0; ++i)
+        if (metric_names::isHeldOutAccuracy(items[i].toStdString()))
+            index = i;
+    m_metric->setCurrentIndex(index >= 0 ? index : static_cast<int>(items.indexOf(QString::fromUtf8(metric_names::kReward))));
+}
+
+void RunsPage::askOverlay()
+{
+    if (workbench().project.compared().empty()) {
+        m_overlay = nullptr;
+        showOverlay();
+        return;
+    }
+    workbench().project.askOverlay(m_metric->currentText().toStdString());
+}
+
+void RunsPage::setXQuantity(XQuantity quantity) { m_quantity->setCurrentIndex(static_cast<int>(quantity)); }
+
+void RunsPage::showOverlay()
+{
+    const auto quantity = static_cast<XQuantity>(std::max(m_quantity->currentIndex(), 0));
+    std::vector<CurveSpec> curves;
+    QString metric = m_metric->currentText();
+    if (m_overlay) {
+        metric = qs(m_overlay->metric);
+        for (const OverlayCurve& source : m_overlay->curves) {
+            if (source.values.empty())
+                continue;
+            const std::vector<double>& xs = quantity == XQuantity::Step ? source.steps
+                : quantity == XQuantity::Time                           ? source.minutes
+                : quantity == XQuantity::Rollouts                       ? source.rollouts
+                                                                        : source.tokens;
+            constexpr std::size_t kFewPoints = 100; // such as evaluations: shown as they are
+            auto curve = std::make_shared<Curve>(source.values.size() <= kFewPoints ? 0.0 : run().smoothing());
+            for (std::size_t i = 0; i < xs.size(); ++i)
+                if (std::isfinite(xs[i]))
+                    curve->append(xs[i], source.values[i]);
+            if (curve->raw().isEmpty())
+                continue;
+            curves.push_back({ qs(source.run), curve, source.color, source.run == selectedRun(), source.values.size() <= kFewPoints });
+        }
+    }
+    m_overlayTile->setPlaceholder(!curves.empty() ? QString()
+            : workbench().project.compared().empty() ? tr("Choose runs with Space, or click the ring in front of their names, to lay their curves over each other.")
+                                                     : tr("The compared runs have not recorded this metric over this quantity."));
+    const std::string name = metric.toStdString();
+    m_overlayTile->setTitle(metric.isEmpty() ? tr("Compared runs") : metricTitle(name));
+    m_overlayTile->setAxes({ axisTitle(quantity), metricAxis(name) });
+    m_overlayTile->setCurves(std::move(curves));
+    m_overlayTile->resetZoom();
+}
+
+void RunsPage::refreshDifferences()
+{
+    std::vector<const RunSummary*> compared;
+    for (const auto& run : m_runs)
+        if (workbench().project.compared().count(run->name) > 0)
+            compared.push_back(run.get());
+    m_differenceRows.clear();
+    m_differenceNames.clear();
+    std::set<std::string> keys;
+    for (const RunSummary* run : compared) {
+        m_differenceNames << qs(run->name);
+        for (const auto& [key, value] : run->settings)
+            keys.insert(key);
+    }
+    for (const std::string& key : keys) {
+        Difference difference { qs(key), {} };
+        for (const RunSummary* run : compared) {
+            const auto found = run->settings.find(key);
+            difference.values << (found == run->settings.end() ? QStringLiteral("-") : unquoted(found->second));
+        }
+        if (difference.values.count(difference.values.front()) != difference.values.size())
+            m_differenceRows.push_back(std::move(difference));
+    }
+    std::vector<ColumnSpec> columns;
+    columns.push_back({ tr("setting"), {}, [this](std::size_t i) { return m_differenceRows[i].key; }, {}, {} });
+    for (qsizetype k = 0; k < m_differenceNames.size(); ++k)
+        columns.push_back({ m_differenceNames[k], {}, [this, k](std::size_t i) { return m_differenceRows[i].values.value(k); }, {}, [this, k](std::size_t i) { return m_differenceRows[i].values.value(k); } });
+    m_differenceModel->setRows(0);
+    m_differenceModel->setColumns(std::move(columns));
+    m_differenceModel->setRows(m_differenceRows.size());
+    m_differences->resizeColumnsToContents();
+    constexpr int kWidestKey = 300;
+    constexpr int kWidestValue = 200;
+    for (int column = 0; column < m_differenceModel->columnCount(); ++column)
+        m_differences->setColumnWidth(column, std::min(m_differences->columnWidth(column) + 8, column == 0 ? kWidestKey : kWidestValue));
+    m_differenceTitle->setText(compared.size() < 2 ? tr("Settings that differ: choose at least two runs")
+                                                   : tr("Settings that differ: %1 of %2").arg(m_differenceRows.size()).arg(keys.size()));
+}
+
+} // namespace midpoint::gui
