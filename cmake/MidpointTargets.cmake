@@ -18,21 +18,28 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 
 # -fPIC everywhere (and not -fPIE for programs), so that the precompiled LibTorch header serves libraries and tests alike.
-add_compile_options(-fPIC -Wall -Wextra -Wshadow)
+# Not for nvcc, which has options of its own (kernels/cuda).
+function(midpoint_compile_options)
+    foreach(option ${ARGN})
+        add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:${option}>")
+    endforeach()
+endfunction()
+midpoint_compile_options(-fPIC -Wall -Wextra -Wshadow)
 if(MIDPOINT_WERROR)
-    add_compile_options(-Werror)
+    midpoint_compile_options(-Werror)
 endif()
 if(MIDPOINT_SANITIZE)
-    add_compile_options(-fsanitize=${MIDPOINT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize=vptr)
+    midpoint_compile_options(-fsanitize=${MIDPOINT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize=vptr)
     add_link_options(-fsanitize=${MIDPOINT_SANITIZE})
 endif()
 include_directories("${CMAKE_SOURCE_DIR}")
 
 find_program(MIDPOINT_CCACHE ccache)
 if(MIDPOINT_CCACHE)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${MIDPOINT_CCACHE})
     set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
         CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_NOHASHDIR=1 ${MIDPOINT_CCACHE})
-    add_compile_options(-fpch-preprocess)
+    midpoint_compile_options(-fpch-preprocess)
 endif()
 
 find_package(Threads REQUIRED)

@@ -1,5 +1,7 @@
 #include "backend/core/rng.h"
 
+#include "backend/core/philox.h"
+
 #include <cmath>
 #include <numbers>
 
@@ -18,48 +20,35 @@ std::uint64_t mix(std::uint64_t value)
 std::uint32_t low(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
 std::uint32_t high(std::uint64_t value) { return static_cast<std::uint32_t>(value >> 32); }
 
-double toUnit(std::uint32_t a, std::uint32_t b)
-{
-    const std::uint64_t bits = ((static_cast<std::uint64_t>(a) << 32) | b) >> 11; // 53 bits
-    return (static_cast<double>(bits) + 0.5) * 0x1.0p-53;
-}
-
 } // namespace
 
-Rng::Rng(const RngKey& key)
+PhiloxStream philoxStream(const RngKey& key)
 {
     const std::uint64_t first = mix(mix(key.seed) ^ mix(static_cast<std::uint64_t>(key.purpose) << 32));
     const std::uint64_t second = mix(first ^ mix(static_cast<std::uint64_t>(key.step)));
     const std::uint64_t third = mix(second ^ mix(static_cast<std::uint64_t>(key.prompt)));
     const std::uint64_t fourth = mix(third ^ mix(static_cast<std::uint64_t>(key.sample)));
-    m_key = { low(third), high(third) };
-    m_stream = low(fourth);
-    m_streamHigh = high(fourth);
+    return { { low(third), high(third) }, { low(fourth), high(fourth) } };
+}
+
+Rng::Rng(const RngKey& key)
+{
+    const PhiloxStream stream = philoxStream(key);
+    m_key = { stream.key[0], stream.key[1] };
+    m_stream = stream.counter[0];
+    m_streamHigh = stream.counter[1];
 }
 
 std::array<std::uint32_t, 4> Rng::block(std::uint64_t position) const
 {
-    constexpr std::uint64_t kMultiplier0 = 0xD2511F53U;
-    constexpr std::uint64_t kMultiplier1 = 0xCD9E8D57U;
-    constexpr std::uint32_t kWeyl0 = 0x9E3779B9U;
-    constexpr std::uint32_t kWeyl1 = 0xBB67AE85U;
-    std::array<std::uint32_t, 4> counter = { low(position), high(position), m_stream, m_streamHigh };
-    std::uint32_t key0 = m_key[0];
-    std::uint32_t key1 = m_key[1];
-    for (int round = 0; round < 10; ++round) {
-        const std::uint64_t product0 = kMultiplier0 * counter[0];
-        const std::uint64_t product1 = kMultiplier1 * counter[2];
-        counter = { high(product1) ^ counter[1] ^ key0, low(product1), high(product0) ^ counter[3] ^ key1, low(product0) };
-        key0 += kWeyl0;
-        key1 += kWeyl1;
-    }
-    return counter;
+    const PhiloxBlock words = philox({ { m_key[0], m_key[1] }, { m_stream, m_streamHigh } }, position);
+    return { words.word[0], words.word[1], words.word[2], words.word[3] };
 }
 
 double Rng::uniformAt(std::uint64_t position) const
 {
     const auto words = block(position);
-    return toUnit(words[0], words[1]);
+    return unitNumber(words[0], words[1]);
 }
 
 std::uint64_t Rng::next()
@@ -81,8 +70,8 @@ std::int64_t Rng::below(std::int64_t count)
 double Rng::normal()
 {
     const auto words = block(m_next++);
-    const double radius = std::sqrt(-2.0 * std::log(toUnit(words[0], words[1])));
-    return radius * std::cos(2.0 * std::numbers::pi * toUnit(words[2], words[3]));
+    const double radius = std::sqrt(-2.0 * std::log(unitNumber(words[0], words[1])));
+    return radius * std::cos(2.0 * std::numbers::pi * unitNumber(words[2], words[3]));
 }
 
 double Rng::gumbel() { return -std::log(-std::log(uniform())); }
