@@ -155,12 +155,18 @@ std::int64_t terminalColumns()
     return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
-std::string lastLine(std::string_view text)
+// The last line that can be the reason of a failure: no message about what goes well.
+std::string lastComplaint(std::string_view text)
 {
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
-        text.remove_suffix(1);
-    const std::size_t begin = text.find_last_of('\n');
-    return std::string(begin == std::string_view::npos ? text : text.substr(begin + 1));
+    std::string found;
+    for (const std::string& line : split(text, '\n')) {
+        const std::optional<LogLine> message = parseLogLine(line);
+        if (!message.has_value() && !line.empty())
+            found = line;
+        else if (message.has_value() && message->level >= LogLevel::Warning)
+            found = message->text;
+    }
+    return found;
 }
 
 // One run, from the start of its ranks to the end of the last.
@@ -379,8 +385,10 @@ private:
             return concat("it did not stop within ", shortest(m_options.stopGraceSeconds), " s and was killed");
         if (beat.outcome == Outcome::Failed && !beat.reason.empty())
             return beat.reason;
-        const std::string& errors = m_ranks[static_cast<std::size_t>(m_failedRank)].lastErrors;
-        return errors.empty() ? describeEnd(m_failure) : lastLine(errors);
+        const std::string complaint = lastComplaint(m_ranks[static_cast<std::size_t>(m_failedRank)].lastErrors);
+        if (complaint.empty() || m_failure.signal == SIGKILL) // killed from outside: its own words do not say why
+            return describeEnd(m_failure);
+        return complaint;
     }
 
     const SupervisorOptions& m_options;
