@@ -126,6 +126,28 @@ Inspection inspectCheckpoint(const fs::path& folder)
     return found;
 }
 
+// What the run says about its data and its reward: the newest of each kind, with what is stored beside the text.
+json findingsOf(const store::RunReader& run)
+{
+    constexpr std::size_t kMostListed = 200;
+    static constexpr std::pair<const char*, const char*> kKinds[] = { { "suspected_label", "suspected_label_errors" },
+        { "unusable_references", "unusable_references" }, { "reward_without_progress", "reward_alarms" } };
+    json findings = json::object();
+    for (const auto& [rule, name] : kKinds)
+        findings[name] = json::array();
+    for (const store::Event& event : run.eventsSince(0))
+        for (const auto& [rule, name] : kKinds)
+            if (event.rule == rule && findings[name].size() < kMostListed) {
+                json entry = json::parse(event.data, nullptr, false);
+                if (!entry.is_object())
+                    entry = json::object();
+                entry["step"] = event.step;
+                entry["message"] = event.message;
+                findings[name].push_back(std::move(entry));
+            }
+    return findings;
+}
+
 json inspectDatabase(const fs::path& path)
 {
     const store::RunReader run(path);
@@ -137,7 +159,7 @@ json inspectDatabase(const fs::path& path)
             metrics[name] = value;
     return { { "name", info.name }, { "version", info.version }, { "model", info.modelName }, { "seed", info.seed },
         { "last_step", progress.lastStep ? json(*progress.lastStep) : json() }, { "total_steps", progress.totalSteps }, { "prompts", progress.promptCount },
-        { "resumed", std::max<std::int64_t>(progress.segments - 1, 0) }, { "last_metrics", std::move(metrics) } };
+        { "resumed", std::max<std::int64_t>(progress.segments - 1, 0) }, { "last_metrics", std::move(metrics) }, { "audit", findingsOf(run) } };
 }
 
 json inspectRun(const fs::path& path)

@@ -1,10 +1,9 @@
 // midpoint validate: everything that can be said about a configuration without starting a run.
 #include "app/commands.h"
 #include "app/console.h"
+#include "app/data_findings.h"
 #include "backend/config/checks.h"
-#include "backend/core/error.h"
 #include "backend/core/text.h"
-#include "backend/data/prompt_set.h"
 
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -41,26 +40,6 @@ std::vector<std::string> stepInWords(const config::RunConfig& config)
     return lines;
 }
 
-// Reads the prompt sets as the run will; what is wrong with one becomes a problem of its key.
-std::vector<std::string> readPrompts(const config::DataSection& data, std::vector<config::Problem>& problems)
-{
-    std::vector<std::string> lines;
-    const auto read = [&](const char* key, const std::vector<std::string>& files) {
-        if (files.empty())
-            return;
-        try {
-            for (const std::string& text : describe(data::loadPrompts(files, { data.questionColumn, data.answerColumn }).report))
-                lines.push_back(concat(key, ": ", text));
-        } catch (const Error& error) {
-            problems.push_back({ key, "", error.what() });
-        }
-    };
-    read("data.train_files", data.trainFiles);
-    for (const std::string& file : data.valFiles)
-        read("data.val_files", { file });
-    return lines;
-}
-
 } // namespace
 
 int runValidate(const Words& words)
@@ -81,13 +60,15 @@ int runValidate(const Words& words)
         report.loaded.warnings.insert(report.loaded.warnings.end(), findings.warnings.begin(), findings.warnings.end());
     }
     if (report.problems.empty()) {
+        DataFindings findings = checkPrompts(report.loaded.config);
+        report.problems = std::move(findings.problems);
+        report.loaded.warnings.insert(report.loaded.warnings.end(), findings.warnings.begin(), findings.warnings.end());
         lines = stepInWords(report.loaded.config);
-        const std::vector<std::string> prompts = readPrompts(report.loaded.config.data, report.problems);
-        lines.insert(lines.end(), prompts.begin(), prompts.end());
+        lines.insert(lines.end(), findings.lines.begin(), findings.lines.end());
     }
     if (asJson) {
         const nlohmann::json json = { { "file", file }, { "valid", report.problems.empty() }, { "problems", described(report.problems) },
-            { "warnings", described(report.loaded.warnings) } };
+            { "warnings", described(report.loaded.warnings) }, { "lines", lines } };
         std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
         return report.problems.empty() ? 0 : 2;
     }

@@ -118,6 +118,11 @@ std::vector<std::string> firstBatchReport(const HealthFacts& facts)
     if (share(facts.unparseable, facts.rollouts) > kManyUnparseable)
         lines.push_back("  cause of no learning: most responses have no answer that reward.kind can read; look at them with"
                         " `midpoint generate`");
+    if (facts.unusableReference > 0)
+        lines.push_back(concat("  never solved: ", facts.unusableReference,
+            " of the responses are to prompts whose reference answer cannot be read; `midpoint validate` lists them"));
+    if (facts.graderFailed > 0)
+        lines.push_back(concat("  never solved: the grader failed on ", facts.graderFailed, " of the responses"));
     if (share(facts.allWrong, facts.groups) > kMostGroups)
         lines.push_back("  cause of no learning: nearly every prompt is never solved; start with easier prompts, a warmed-up model"
                         " or selection.strategy = \"dots\"");

@@ -18,6 +18,7 @@ struct HealthFacts {
     std::int64_t rollouts = 0;
     std::int64_t truncated = 0;
     std::int64_t unparseable = 0;
+    std::int64_t unusableReference = 0;
     std::int64_t graderFailed = 0;
     std::int64_t groups = 0;
     std::int64_t groupsWithSignal = 0;

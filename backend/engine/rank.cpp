@@ -114,6 +114,8 @@ RankResult train(const RankOptions& options, Session& session, launch::Heartbeat
         journal.addEvent(0, store::EventLevel::Info, "started",
             concat(parts.prompts->prompts.size(), " prompts, ", model::parameterCount(parts.model->config()), " parameters, ",
                 options.config.run.dtype, " on ", options.config.run.devices.front(), ", ", at::get_num_threads(), " threads"));
+    for (const store::Event& finding : parts.dataFindings)
+        journal.addEvent(finding);
     RankResult result;
     try {
         result = Trainer(parts, journal, heartbeat, session).run();

@@ -3,6 +3,9 @@
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/engine/beliefs.h"
+#include "backend/reward/audit.h"
+
+#include <nlohmann/json.hpp>
 
 namespace midpoint::engine {
 namespace {
@@ -48,18 +51,29 @@ void requirePositions(const config::RunConfig& config, const LoadedPrompts& prom
                 model.config().maxPositions, " of ", model.folder().string()));
 }
 
-void reportReferences(const LoadedPrompts& prompts, reward::Grader& grader, LogSink& log)
+// References that the grader cannot use, as an event: their prompts never count as solved.
+std::vector<store::Event> lookAtReferences(const LoadedPrompts& prompts, reward::Grader& grader)
 {
-    std::int64_t bad = 0;
-    std::string example;
-    for (const PoolPrompt& prompt : prompts.prompts) {
-        const std::string problem = grader.referenceProblem(prompt.answer);
-        if (!problem.empty() && bad++ == 0)
-            example = concat("prompt ", prompt.index, ", answer '", prompt.answer, "': ", problem);
-    }
-    if (bad > 0)
-        log.warning(concat("data: ", bad, " of ", prompts.prompts.size(),
-            " reference answers cannot be read by the grader and never count as solved; first: ", example));
+    constexpr std::size_t kMostListed = 200;
+    std::vector<std::string> references;
+    for (const PoolPrompt& prompt : prompts.prompts)
+        references.push_back(prompt.answer);
+    const std::vector<reward::ReferenceFinding> findings = reward::unusableReferences(grader, references);
+    if (findings.empty())
+        return {};
+    nlohmann::json list = nlohmann::json::array();
+    for (const reward::ReferenceFinding& finding : findings)
+        if (list.size() < kMostListed)
+            list.push_back({ { "prompt", finding.index }, { "answer", references[finding.index] }, { "problem", finding.problem } });
+    store::Event event;
+    event.level = store::EventLevel::Warning;
+    event.rule = "unusable_references";
+    event.message = concat(findings.size(), " of ", references.size(),
+        " reference answers cannot be used by the grader and never count as solved; first: prompt ", findings.front().index, ", answer '",
+        references[findings.front().index], "': ", findings.front().problem);
+    event.data = nlohmann::json({ { "count", findings.size() }, { "references", std::move(list) } })
+                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return { event };
 }
 
 } // namespace
@@ -90,7 +104,7 @@ RunParts assembleRun(const RankOptions& options, Session& session)
         ids.push_back(prompt.id);
     parts.pool = std::make_unique<difficulty::PromptPool>(std::move(ids));
     parts.roller = std::make_unique<Roller>(config, *parts.model, *parts.tokenizer);
-    reportReferences(*parts.prompts, parts.roller->grader(), session.log);
+    parts.dataFindings = lookAtReferences(*parts.prompts, parts.roller->grader());
     if (!config.data.valFiles.empty())
         parts.evaluator = std::make_unique<Evaluator>(config, *parts.model, *parts.tokenizer, config.data.valFiles);
     parts.selector = makeSelector(parts, session);

@@ -41,8 +41,10 @@ struct RunParts {
     difficulty::Ledger ledger;
     HealthRules health { config::HealthSection {} };
     RunProgress progress;
+    RunAudit audit;
+    std::vector<store::Event> dataFindings; // about the prompts, to be stored when the run starts
 
-    TrainerState state() { return { progress, *model, *update, ledger, *selector, buffer.get() }; }
+    TrainerState state() { return { progress, *model, *update, ledger, *selector, buffer.get(), audit }; }
     CheckpointFacts facts() const;
 };
 

@@ -370,6 +370,7 @@ HealthFacts healthFacts(const StepOutcome& outcome, const config::RunConfig& con
             ++facts.rollouts;
             facts.truncated += rollout.finish == FinishReason::Length ? 1 : 0;
             facts.unparseable += rollout.verdict == Verdict::Unparseable ? 1 : 0;
+            facts.unusableReference += rollout.verdict == Verdict::UnparseableReference ? 1 : 0;
             facts.graderFailed += rollout.verdict == Verdict::GraderFailed || rollout.verdict == Verdict::Timeout ? 1 : 0;
         }
     }

@@ -54,6 +54,11 @@ std::vector<Group> generatedGroups(const std::vector<Group>& fresh)
     return groups;
 }
 
+void append(std::vector<store::Event>& events, std::vector<store::Event> more)
+{
+    std::move(more.begin(), more.end(), std::back_inserter(events));
+}
+
 policy::TrainGroup trainGroup(const Group& group, policy::Advantage kind, const std::vector<std::int64_t>* onlyRows)
 {
     std::vector<double> rewards;
@@ -277,7 +282,7 @@ void Trainer::fillBehaviour(StepOutcome& outcome)
 void Trainer::commit(StepOutcome& outcome)
 {
     Budget& budget = m_parts.progress.budget;
-    const std::vector<Group> generated = generatedGroups(outcome.fresh);
+    std::vector<Group> generated = generatedGroups(outcome.fresh);
     budget.rollouts += rolloutsOf(outcome.reference) + rolloutsOf(generated);
     budget.generatedTokens += tokensOf(outcome.reference) + tokensOf(generated);
     budget.trainedTokens += outcome.update.trainedTokens;
@@ -293,9 +298,14 @@ void Trainer::commit(StepOutcome& outcome)
         for (const std::string& line : firstBatchReport(facts))
             m_session.log.info(line);
 
+    std::vector<Group> graded = outcome.reference;
+    std::move(generated.begin(), generated.end(), std::back_inserter(graded));
+    append(events, m_parts.audit.lookAtStep(graded, storedStep(outcome.step)));
+
     std::vector<EvaluationResult> evaluations;
     if (isEvaluationDue())
         evaluations = evaluate();
+    append(events, m_parts.audit.lookAtEvaluation(evaluations, storedStep(outcome.step)));
     const RecordContext context { m_parts.config, *m_parts.pool, *m_parts.selector, m_parts.buffer.get(), budget };
     m_journal.commitStep(outcome, context, std::move(events), evaluations);
     report(outcome);

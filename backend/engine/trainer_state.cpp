@@ -133,6 +133,7 @@ fs::path saveCheckpoint(const fs::path& checkpointsFolder, const TrainerState& s
     writer.write("selector.bin", state.selector.saveState());
     if (state.buffer != nullptr)
         writer.write("replay.bin", state.buffer->serialise());
+    writer.write("audit.bin", state.audit.serialise());
     writer.write("progress.json", progressJson(state.progress).dump(2) + "\n");
     writer.write("resolved.toml", facts.resolvedToml);
     return writer.commit({ { "data_hash", facts.dataHash }, { "dtype", torch::toString(state.model.options().computeType) } });
@@ -158,6 +159,8 @@ void restoreCheckpoint(const fs::path& folder, TrainerState& state, const Checkp
     state.ledger = difficulty::Ledger::deserialise(readFile(folder / "ledger.bin"));
     if (state.buffer != nullptr && fs::exists(folder / "replay.bin"))
         state.buffer->restore(readFile(folder / "replay.bin"));
+    if (fs::exists(folder / "audit.bin"))
+        state.audit.restore(readFile(folder / "audit.bin"));
     state.progress = progressFromJson(folder / "progress.json");
     // A changed pool has other positions: the choice of the present round means nothing there.
     if (savedHash == facts.dataHash)

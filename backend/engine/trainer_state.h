@@ -3,7 +3,7 @@
 //   config.json, model.safetensors, tokenizer.json, generation_config.json   the policy, usable anywhere
 //   master.safetensors      float32 master weights, when model.safetensors is rounded
 //   optimizer.safetensors   AdamW's moments and update count
-//   ledger.bin, selector.bin, replay.bin, carried.bin, progress.json         the rest of the loop
+//   ledger.bin, selector.bin, replay.bin, carried.bin, audit.bin, progress.json   the rest of the loop
 //   resolved.toml           the configuration it was made with
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "backend/config/run_config.h"
 #include "backend/difficulty/ledger.h"
 #include "backend/difficulty/selector.h"
+#include "backend/engine/run_audit.h"
 #include "backend/engine/step_outcome.h"
 #include "backend/model/model.h"
 #include "backend/policy/policy_update.h"
@@ -43,6 +44,7 @@ struct TrainerState {
     difficulty::Ledger& ledger;
     difficulty::Selector& selector;
     replay::ReplayBuffer* buffer; // null: no replay
+    RunAudit& audit;
 };
 
 struct CheckpointFacts {

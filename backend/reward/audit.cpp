@@ -1,12 +1,11 @@
 #include "backend/reward/audit.h"
 
+#include "backend/core/bytes.h"
 #include "backend/core/text.h"
 #include "backend/reward/math_normal_form.h"
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <unordered_map>
 
 namespace midpoint::reward {
 
@@ -19,46 +18,48 @@ std::vector<ReferenceFinding> unusableReferences(Grader& grader, std::span<const
     return findings;
 }
 
-namespace {
-
-struct Tally {
-    std::int64_t promptIndex = 0;
-    std::int64_t answers = 0;
-    std::int64_t successes = 0;
-    // By normal form; the text is the first one seen.
-    std::map<std::string, std::pair<std::string, std::int64_t>> wrongAnswers;
-};
-
-} // namespace
-
-std::vector<SuspectedLabel> suspectedLabelErrors(std::span<const Group> groups, const LabelRule& rule)
+void LabelAudit::add(std::span<const Group> groups)
 {
-    std::unordered_map<PromptId, Tally> tallies;
     for (const Group& group : groups) {
-        Tally& tally = tallies[group.prompt];
+        Tally& tally = m_tallies[group.prompt];
         tally.promptIndex = group.promptIndex;
         for (const Rollout& rollout : group.rollouts) {
             if (rollout.extracted.empty() || (rollout.verdict != Verdict::Correct && rollout.verdict != Verdict::Wrong))
                 continue;
             ++tally.answers;
-            tally.successes += rollout.isSuccess() ? 1 : 0;
             if (rollout.isSuccess())
-                continue;
-            auto& [text, count] = tally.wrongAnswers[mathNormalForm(rollout.extracted)];
-            text = count == 0 ? rollout.extracted : text;
-            ++count;
+                ++tally.successes;
+            else
+                addAnswer(tally, rollout.extracted);
         }
     }
+}
+
+void LabelAudit::addAnswer(Tally& tally, const std::string& extracted)
+{
+    constexpr std::size_t kMostForms = 32;
+    constexpr std::size_t kLongestForm = 200; // characters
+    const std::string form = mathNormalForm(extracted).substr(0, kLongestForm);
+    if (!tally.wrongAnswers.contains(form) && tally.wrongAnswers.size() >= kMostForms)
+        tally.wrongAnswers.erase(std::min_element(tally.wrongAnswers.begin(), tally.wrongAnswers.end(),
+            [](const auto& a, const auto& b) { return a.second.count < b.second.count; }));
+    Answer& answer = tally.wrongAnswers[form];
+    if (answer.count++ == 0)
+        answer.text = extracted.substr(0, kLongestForm);
+}
+
+std::vector<SuspectedLabel> LabelAudit::suspects(const LabelRule& rule) const
+{
     std::vector<SuspectedLabel> suspects;
-    for (const auto& [prompt, tally] : tallies) {
+    for (const auto& [prompt, tally] : m_tallies) {
         const auto answers = static_cast<double>(tally.answers);
         if (tally.answers < rule.minRollouts || static_cast<double>(tally.successes) > rule.maxSuccessRate * answers)
             continue;
         const auto majority = std::max_element(tally.wrongAnswers.begin(), tally.wrongAnswers.end(),
-            [](const auto& a, const auto& b) { return a.second.second < b.second.second; });
-        if (majority == tally.wrongAnswers.end() || static_cast<double>(majority->second.second) < rule.minMajorityShare * answers)
+            [](const auto& a, const auto& b) { return a.second.count < b.second.count; });
+        if (majority == tally.wrongAnswers.end() || static_cast<double>(majority->second.count) < rule.minMajorityShare * answers)
             continue;
-        suspects.push_back({ prompt, tally.promptIndex, majority->second.first, majority->second.second, tally.answers, tally.successes });
+        suspects.push_back({ prompt, tally.promptIndex, majority->second.text, majority->second.count, tally.answers, tally.successes });
     }
     std::sort(suspects.begin(), suspects.end(), [](const SuspectedLabel& a, const SuspectedLabel& b) {
         const auto shareA = static_cast<double>(a.majorityCount) / static_cast<double>(a.answers);
@@ -66,6 +67,62 @@ std::vector<SuspectedLabel> suspectedLabelErrors(std::span<const Group> groups, 
         return shareA != shareB ? shareA > shareB : a.promptIndex < b.promptIndex;
     });
     return suspects;
+}
+
+namespace {
+
+constexpr const char* kLabelTag = "label audit 1";
+
+} // namespace
+
+std::string LabelAudit::serialise() const
+{
+    const std::map<PromptId, Tally> sorted(m_tallies.begin(), m_tallies.end());
+    ByteWriter writer;
+    writer.putText(kLabelTag);
+    writer.put(static_cast<std::uint64_t>(sorted.size()));
+    for (const auto& [prompt, tally] : sorted) {
+        writer.put(prompt);
+        writer.put(tally.promptIndex);
+        writer.put(tally.answers);
+        writer.put(tally.successes);
+        writer.put(static_cast<std::uint64_t>(tally.wrongAnswers.size()));
+        for (const auto& [form, answer] : tally.wrongAnswers) {
+            writer.putText(form);
+            writer.putText(answer.text);
+            writer.put(answer.count);
+        }
+    }
+    return writer.take();
+}
+
+LabelAudit LabelAudit::deserialise(std::string_view bytes)
+{
+    LabelAudit audit;
+    ByteReader reader(bytes, "label audit");
+    reader.expectTag(kLabelTag);
+    const auto prompts = reader.get<std::uint64_t>();
+    for (std::uint64_t i = 0; i < prompts; ++i) {
+        Tally& tally = audit.m_tallies[reader.get<PromptId>()];
+        tally.promptIndex = reader.get<std::int64_t>();
+        tally.answers = reader.get<std::int64_t>();
+        tally.successes = reader.get<std::int64_t>();
+        const auto forms = reader.get<std::uint64_t>();
+        for (std::uint64_t j = 0; j < forms; ++j) {
+            Answer& answer = tally.wrongAnswers[reader.getText()];
+            answer.text = reader.getText();
+            answer.count = reader.get<std::int64_t>();
+        }
+    }
+    reader.expectEnd();
+    return audit;
+}
+
+std::vector<SuspectedLabel> suspectedLabelErrors(std::span<const Group> groups, const LabelRule& rule)
+{
+    LabelAudit audit;
+    audit.add(groups);
+    return audit.suspects(rule);
 }
 
 std::optional<std::string> rewardAlarm(std::span<const RewardPoint> points, const RewardRule& rule)

@@ -3,8 +3,10 @@
 
 #include "backend/reward/grader.h"
 
+#include <map>
 #include <optional>
 #include <span>
+#include <unordered_map>
 
 namespace midpoint::reward {
 
@@ -32,7 +34,30 @@ struct SuspectedLabel {
 };
 
 // Prompts whose rollouts agree on one answer that is not the reference: more likely a wrong label than an agreed mistake, and
-// worth a look either way. Groups of one prompt are added up; most agreed first.
+// worth a look either way. Groups of one prompt are added up over a run; few of the many rare answers of a prompt are kept.
+class LabelAudit {
+public:
+    void add(std::span<const Group> groups);
+    std::vector<SuspectedLabel> suspects(const LabelRule& rule = {}) const; // most agreed first
+    std::string serialise() const;
+    static LabelAudit deserialise(std::string_view bytes); // throws Error{Checkpoint}
+
+private:
+    struct Answer {
+        std::string text; // the first one seen of its normal form
+        std::int64_t count = 0;
+    };
+    struct Tally {
+        std::int64_t promptIndex = 0;
+        std::int64_t answers = 0;
+        std::int64_t successes = 0;
+        std::map<std::string, Answer> wrongAnswers; // by normal form
+    };
+    static void addAnswer(Tally& tally, const std::string& extracted);
+
+    std::unordered_map<PromptId, Tally> m_tallies;
+};
+
 std::vector<SuspectedLabel> suspectedLabelErrors(std::span<const Group> groups, const LabelRule& rule = {});
 
 struct RewardPoint {

@@ -1,3 +1,4 @@
+#include "backend/core/error.h"
 #include "backend/reward/agreement.h"
 #include "backend/reward/audit.h"
 #include "backend/reward/math_grader.h"
@@ -48,6 +49,35 @@ TEST(SuspectedLabelErrors, AgreedWrongAnswer_IsListed)
     EXPECT_EQ(suspects[0].majorityCount, 12);
     EXPECT_EQ(suspects[0].answers, 16);
     EXPECT_EQ(suspects[0].successes, 0);
+}
+
+TEST(LabelAudit, SavedAndRestored_GoesOnCounting)
+{
+    const Group half = groupOf(1, { { "7", Verdict::Wrong }, { "7", Verdict::Wrong }, { "7", Verdict::Wrong }, { "7", Verdict::Wrong },
+                                      { "7", Verdict::Wrong }, { "7", Verdict::Wrong }, { "7", Verdict::Wrong }, { "9", Verdict::Wrong } });
+    LabelAudit audit;
+    audit.add({ &half, 1 });
+    EXPECT_TRUE(audit.suspects().empty()) << "too few rollouts";
+    LabelAudit restored = LabelAudit::deserialise(audit.serialise());
+    restored.add({ &half, 1 });
+    ASSERT_EQ(restored.suspects().size(), 1u);
+    EXPECT_EQ(restored.suspects()[0].majorityCount, 14);
+    EXPECT_EQ(restored.suspects()[0].answers, 16);
+    const std::string bytes = audit.serialise();
+    EXPECT_THROW(LabelAudit::deserialise(std::string_view(bytes).substr(0, bytes.size() - 1)), Error);
+}
+
+TEST(LabelAudit, ManyRareAnswers_TheMajorityIsStillFound)
+{
+    LabelAudit audit;
+    for (int i = 0; i < 200; ++i) {
+        const std::string rare = std::to_string(1000 + i);
+        const Group group = groupOf(1, { { rare.c_str(), Verdict::Wrong }, { "42", Verdict::Wrong }, { "42", Verdict::Wrong } });
+        audit.add({ &group, 1 });
+    }
+    ASSERT_EQ(audit.suspects().size(), 1u);
+    EXPECT_EQ(audit.suspects()[0].majorityAnswer, "42");
+    EXPECT_EQ(audit.suspects()[0].majorityCount, 400);
 }
 
 std::vector<RewardPoint> pointsOf(std::initializer_list<std::pair<double, double>> values)

@@ -1,0 +1,70 @@
+#include "app/data_findings.h"
+
+#include "backend/core/error.h"
+#include "backend/core/text.h"
+#include "backend/data/prompt_set.h"
+#include "backend/reward/audit.h"
+#include "backend/reward/grader_factory.h"
+
+#include <algorithm>
+
+namespace midpoint::app {
+namespace {
+
+constexpr std::size_t kMostListed = 20;
+
+// A heading and at most kMostListed lines below it.
+std::string listed(std::string heading, const std::vector<std::string>& lines)
+{
+    for (std::size_t i = 0; i < std::min(lines.size(), kMostListed); ++i)
+        heading += "\n    " + lines[i];
+    if (lines.size() > kMostListed)
+        heading += concat("\n    and ", lines.size() - kMostListed, " more");
+    return heading;
+}
+
+void checkSet(const std::string& key, const std::vector<std::string>& files, const config::DataSection& settings, reward::Grader& grader,
+    DataFindings& findings)
+{
+    if (files.empty())
+        return;
+    const data::PromptSet set = data::loadPrompts(files, { settings.questionColumn, settings.answerColumn });
+    for (const std::string& text : data::describe(set.report))
+        findings.lines.push_back(concat(key, ": ", text));
+    std::vector<std::string> references;
+    for (const data::Prompt& prompt : set.prompts)
+        references.push_back(prompt.answer);
+    std::vector<std::string> unusable;
+    for (const reward::ReferenceFinding& finding : reward::unusableReferences(grader, references))
+        unusable.push_back(concat(data::describe(set.prompts[finding.index].source), ": '", references[finding.index], "': ", finding.problem));
+    if (!unusable.empty())
+        findings.warnings.push_back({ key, {}, listed(concat(unusable.size(), " of ", references.size(),
+            " reference answers cannot be used by the grader and never count as solved:"), unusable) });
+}
+
+} // namespace
+
+DataFindings checkPrompts(const config::RunConfig& config)
+{
+    DataFindings findings;
+    std::unique_ptr<reward::Grader> grader;
+    try {
+        grader = reward::makeGrader(config.reward);
+    } catch (const Error& error) {
+        findings.problems.push_back({ {}, {}, error.what() }); // names its key
+        return findings;
+    }
+    const auto check = [&](const char* key, const std::vector<std::string>& files) {
+        try {
+            checkSet(key, files, config.data, *grader, findings);
+        } catch (const Error& error) {
+            findings.problems.push_back({ key, {}, error.what() });
+        }
+    };
+    check("data.train_files", config.data.trainFiles);
+    for (const std::string& file : config.data.valFiles)
+        check("data.val_files", { file });
+    return findings;
+}
+
+} // namespace midpoint::app

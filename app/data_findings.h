@@ -1,0 +1,21 @@
+// What can be said about the prompts of a configuration before a run: what was loaded, questions with contradictory answers,
+// references that its grader cannot use, a grader that cannot be made.
+#pragma once
+
+#include "backend/config/load.h"
+
+#include <string>
+#include <vector>
+
+namespace midpoint::app {
+
+struct DataFindings {
+    std::vector<config::Problem> problems;
+    std::vector<config::Problem> warnings;
+    std::vector<std::string> lines; // counts, duplicates, contradictions: for people
+};
+
+// Reads the prompt files, which must be there (config::checkFiles).
+DataFindings checkPrompts(const config::RunConfig& config);
+
+} // namespace midpoint::app
