@@ -1,13 +1,19 @@
 // midpoint bench: what the engine does per second on this machine.
 #include "app/commands.h"
 #include "app/console.h"
+#include "app/grading_cases.h"
 #include "app/modules.h"
 #include "app/run_paths.h"
+#include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/reward/grader_factory.h"
 
+#include <algorithm>
 #include <functional>
 #include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
 
 namespace midpoint::app {
 namespace {
@@ -93,6 +99,47 @@ int benchSelect(const Words& words)
         [&](engine::EngineApi& engine, engine::Session& session) { return engine.benchSelect(options, session); });
 }
 
+// Pairs per second of each pass, all threads together; every thread has a grader of its own.
+double gradingSpeed(const std::vector<GradingCase>& cases, std::int64_t threads)
+{
+    const config::RewardSection settings;
+    std::vector<std::unique_ptr<reward::Grader>> graders;
+    for (std::int64_t i = 0; i < threads; ++i)
+        graders.push_back(reward::makeGrader(settings));
+    const double started = systemClock().steadySeconds();
+    {
+        std::vector<std::jthread> workers;
+        for (const auto& grader : graders)
+            workers.emplace_back([&] { gradeAll(*grader, cases); });
+    }
+    const double seconds = systemClock().steadySeconds() - started;
+    return static_cast<double>(cases.size()) * static_cast<double>(threads) / seconds;
+}
+
+int benchGrade(const Words& words)
+{
+    std::string file;
+    std::int64_t threads = 1;
+    std::int64_t repeats = 5;
+    bool asJson = false;
+    CommandLine line("bench grade", "Graded pairs per second of the mathematical grader.");
+    line.add("--file", file, "JSON lines with response and reference")->required()->check(CLI::ExistingFile);
+    addShared(line, threads, repeats);
+    line.flag("--json", asJson, "Print one JSON object on standard output");
+    if (!line.parse(words))
+        return 0;
+    const std::vector<GradingCase> cases = readGradingCases(file);
+    gradingSpeed(cases, threads); // caches of FLINT, the processor's clock
+    std::vector<double> speeds;
+    for (std::int64_t i = 0; i < repeats; ++i)
+        speeds.push_back(gradingSpeed(cases, threads));
+    std::sort(speeds.begin(), speeds.end());
+    const nlohmann::json result = { { "pairs", cases.size() }, { "threads", threads }, { "repeats", repeats },
+        { "grades_per_second", speeds[speeds.size() / 2] }, { "slowest", speeds.front() }, { "fastest", speeds.back() } };
+    printResult(result.dump(2), asJson);
+    return 0;
+}
+
 } // namespace
 
 int runBench(const Words& words)
@@ -105,11 +152,13 @@ int runBench(const Words& words)
         return benchStep(rest);
     if (which == "select")
         return benchSelect(rest);
+    if (which == "grade")
+        return benchGrade(rest);
     if (which == "--help" || which == "-h") {
-        std::cout << "Measures the engine on this machine.\n\nusage: midpoint bench decode|step|select ...    (each has its own --help)\n";
+        std::cout << "Measures the engine on this machine.\n\nusage: midpoint bench decode|step|select|grade ...    (each has its own --help)\n";
         return 0;
     }
-    throw Error(ErrorKind::Usage, concat("expected decode, step or select, found ", which.empty() ? "nothing" : "'" + which + "'"));
+    throw Error(ErrorKind::Usage, concat("expected decode, step, select or grade, found ", which.empty() ? "nothing" : "'" + which + "'"));
 }
 
 } // namespace midpoint::app

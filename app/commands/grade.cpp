@@ -1,9 +1,8 @@
 // midpoint grade: verdicts for responses, without a model.
 #include "app/commands.h"
+#include "app/grading_cases.h"
 #include "backend/config/load.h"
-#include "backend/core/clock.h"
 #include "backend/core/error.h"
-#include "backend/core/files.h"
 #include "backend/core/text.h"
 #include "backend/reward/agreement.h"
 #include "backend/reward/external_grader.h"
@@ -17,53 +16,13 @@
 namespace midpoint::app {
 namespace {
 
-// A response with its reference; owns what GradeRequest looks at.
-struct Case {
-    std::string response;
-    std::string reference;
-    std::string question;
-    bool isTruncated = false;
-};
-
-std::string textOf(const nlohmann::json& row, const char* key, const std::string& where)
-{
-    const auto found = row.find(key);
-    if (found == row.end() || !found->is_string())
-        throw Error(ErrorKind::Data, concat(where, ": expected a text '", key, "', found ", found == row.end() ? "none" : found->dump()));
-    return found->get<std::string>();
-}
-
-std::vector<Case> readCases(const std::string& file)
-{
-    std::vector<Case> cases;
-    std::int64_t number = 0;
-    for (const std::string& line : split(readFile(file), '\n')) {
-        ++number;
-        if (trim(line).empty())
-            continue;
-        const std::string where = concat(file, ":", number);
-        const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
-        if (!row.is_object())
-            throw Error(ErrorKind::Data, concat(where, ": expected a JSON object, found ", line.substr(0, 60)));
-        Case each;
-        each.response = textOf(row, "response", where);
-        each.reference = textOf(row, row.contains("reference") ? "reference" : "answer", where);
-        each.question = row.contains("question") ? textOf(row, "question", where) : "";
-        each.isTruncated = row.value("truncated", false);
-        cases.push_back(std::move(each));
-    }
-    if (cases.empty())
-        throw Error(ErrorKind::Data, concat(file, ": expected at least one line, found none"));
-    return cases;
-}
-
-nlohmann::json toJson(const Case& each, const reward::Grade& grade)
+nlohmann::json toJson(const GradingCase& each, const reward::Grade& grade)
 {
     return { { "verdict", nameOf(grade.verdict) }, { "extracted", grade.extracted }, { "normal_form", grade.normalForm }, { "rule", grade.rule },
         { "reference", each.reference } };
 }
 
-void print(const std::vector<Case>& cases, const std::vector<reward::Grade>& grades, bool asJson)
+void print(const std::vector<GradingCase>& cases, const std::vector<reward::Grade>& grades, bool asJson)
 {
     std::map<std::string, std::int64_t> counts;
     nlohmann::json list = nlohmann::json::array();
@@ -84,27 +43,8 @@ void print(const std::vector<Case>& cases, const std::vector<reward::Grade>& gra
             std::cout << count << " " << verdict << "\n";
 }
 
-// The time that grading takes, processes already started.
-struct Timed {
-    std::vector<reward::Grade> grades;
-    double seconds = 0.0;
-};
-
-Timed gradeAll(reward::Grader& grader, const std::vector<Case>& cases)
-{
-    std::vector<reward::GradeRequest> requests;
-    for (const Case& each : cases)
-        requests.push_back({ each.response, each.reference, each.isTruncated, each.question, 0 });
-    grader.grade(std::span(requests).first(1));
-    Timed out;
-    const double start = systemClock().steadySeconds();
-    out.grades = grader.grade(requests);
-    out.seconds = systemClock().steadySeconds() - start;
-    return out;
-}
-
 // The pairs on which our grader and a second one differ, and how often they agree.
-void printAgreement(const std::vector<Case>& cases, const Timed& first, const Timed& second, bool asJson)
+void printAgreement(const std::vector<GradingCase>& cases, const TimedGrades& first, const TimedGrades& second, bool asJson)
 {
     const std::vector<reward::Grade>& ours = first.grades;
     const std::vector<reward::Grade>& theirs = second.grades;
@@ -139,7 +79,7 @@ void printAgreement(const std::vector<Case>& cases, const Timed& first, const Ti
 
 int runGrade(const Words& words)
 {
-    Case single;
+    GradingCase single;
     std::string file;
     std::string against;
     bool asJson = false;
@@ -169,9 +109,9 @@ int runGrade(const Words& words)
     const config::ConfigReport settings = config::readConfigText(input, line.overrides());
     if (!settings.problems.empty())
         config::throwProblems("settings", settings.problems);
-    const std::vector<Case> cases = hasSingle ? std::vector<Case> { single } : readCases(file);
+    const std::vector<GradingCase> cases = hasSingle ? std::vector<GradingCase> { single } : readGradingCases(file);
     const std::unique_ptr<reward::Grader> grader = reward::makeGrader(settings.loaded.config.reward);
-    const Timed ours = gradeAll(*grader, cases);
+    const TimedGrades ours = gradeAll(*grader, cases);
     if (against.empty()) {
         print(cases, ours.grades, asJson);
         return 0;

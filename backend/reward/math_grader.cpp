@@ -36,6 +36,30 @@ bool hasAmbiguousComma(std::string_view text)
     return false;
 }
 
+bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// The letter of "(B) 12", "B. twelve", "\textbf{(C) } 12": a choice with its content. 0 if there is none, or several letters.
+char labelledChoice(std::string_view text)
+{
+    for (const std::string_view wrapper : { "\\textbf{", "\\text{", "\\mathrm{", "\\mathbf{", "\\textrm{" })
+        if (text.starts_with(wrapper)) {
+            text.remove_prefix(wrapper.size());
+            break;
+        }
+    text = trim(text);
+    const bool isBracketed = text.starts_with('(');
+    if (isBracketed)
+        text.remove_prefix(1);
+    if (text.size() < 2 || text[0] < 'A' || text[0] > 'Z' || (isBracketed ? text[1] != ')' : std::string_view(").:").find(text[1]) == std::string_view::npos))
+        return 0;
+    for (std::size_t i = 2; i < text.size(); ++i) { // "(A) and (B)"
+        const bool isAlone = !isLetter(text[i - 1]) && (i + 1 == text.size() || !isLetter(text[i + 1]));
+        if (text[i] >= 'A' && text[i] <= 'Z' && isAlone)
+            return 0;
+    }
+    return text[0];
+}
+
 class MathGrader final : public Grader {
 public:
     explicit MathGrader(MathGraderOptions options)
@@ -135,6 +159,9 @@ private:
             math::Comparison comparison = math::compareAnswers(reference, response, m_options.bounds);
             if (!comparison.isEqual && (hasAmbiguousComma(request.reference) || hasAmbiguousComma(grade.extracted)))
                 comparison = compareAsLists(request.reference, grade.extracted, comparison);
+            const bool isLetterAsked = reference.kind == math::Kind::Symbol && reference.text.size() == 1;
+            if (!comparison.isEqual && isLetterAsked && labelledChoice(grade.extracted) == reference.text.front())
+                comparison = { true, "letter with its choice" };
             grade.verdict = comparison.isEqual ? Verdict::Correct : Verdict::Wrong;
             grade.rule = where + comparison.rule;
         } catch (const math::BeyondBounds& beyond) {

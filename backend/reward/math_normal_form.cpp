@@ -88,6 +88,18 @@ void slashToFraction(std::string& text)
         text = "\\frac{" + above + "}{" + below + "}";
 }
 
+// All blanks but those between digits: "1 2" is not 12.
+void dropBlanks(std::string& text)
+{
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool isSeparator = text[i] == ' ' && !out.empty() && isDigit(out.back()) && i + 1 < text.size() && isDigit(text[i + 1]);
+        if (text[i] != ' ' || isSeparator)
+            out += text[i];
+    }
+    text = std::move(out);
+}
+
 void dropShortLeftSide(std::string& text)
 {
     const std::size_t equals = text.find('=');
@@ -120,7 +132,7 @@ std::string mathNormalForm(std::string_view answer)
         text.insert(0, "0");
     dropShortLeftSide(text);
     braceRoots(text);
-    replaceAll(text, " ", "");
+    dropBlanks(text);
     braceFractions(text);
     if (text == "0.5")
         text = "\\frac{1}{2}";

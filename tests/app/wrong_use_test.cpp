@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(Models, WrongUseOf, testing::Values(
     WrongUse { { "predictor", "fit" }, "found 'fit'" },
     WrongUse { { "predictor", "train" }, "is required" },
     WrongUse { { "predictor", "embed", "none", "--data", "x", "--out", "y" }, "MODEL: no such file or folder: none" },
-    WrongUse { { "bench" }, "expected decode, step or select, found nothing" },
+    WrongUse { { "bench" }, "expected decode, step, select or grade, found nothing" },
     WrongUse { { "bench", "decode", "--sequences", "0" }, "--sequences" },
     WrongUse { { "bench", "decode", "--model", "none" }, "--model" }));
 

@@ -147,7 +147,9 @@ int midpointFieldCompare(const MidpointFieldStep* a, long lengthA, const Midpoin
     ca_init(x, context);
     ca_init(y, context);
     if (evaluate(x, a, lengthA, context) && evaluate(y, b, lengthB, context))
-        isEqual = ca_check_equal(x, y, context);
+        /* 1/0 and 2/0 are the same infinity to Calcium, and no answers to us. */
+        if (ca_check_is_number(x, context) == T_TRUE && ca_check_is_number(y, context) == T_TRUE)
+            isEqual = ca_check_equal(x, y, context);
     ca_clear(x, context);
     ca_clear(y, context);
     ca_ctx_clear(context);

@@ -43,6 +43,11 @@ Expression alternative(const Expression& e, bool isUpper)
     return out.parts.size() == 1 ? std::move(last) : binary(Kind::Sum, std::move(out.parts.front()), std::move(last));
 }
 
+bool isInverseName(const Expression& e)
+{
+    return e.kind == Kind::Power && e.parts[0].kind == Kind::Symbol && smallInteger(e.parts[1], 1) == -1;
+}
+
 // A left side that only names what follows: x, a_1, f(x), AB, "area".
 bool isName(const Expression& e)
 {
@@ -52,8 +57,8 @@ bool isName(const Expression& e)
         return true;
     case Kind::Constant:
         return e.text != "pi";
-    case Kind::Product: // f(x), P(2), AB
-        return e.parts.front().kind == Kind::Symbol
+    case Kind::Product: // f(x), P(2), AB, f^{-1}(x)
+        return (e.parts.front().kind == Kind::Symbol || isInverseName(e.parts.front()))
             && std::all_of(e.parts.begin() + 1, e.parts.end(), [](const Expression& part) {
                    return isName(part) || part.kind == Kind::Number || part.kind == Kind::Bracket;
                });
@@ -255,6 +260,12 @@ private:
         }
         if (isTupleR != isTupleS) {
             const Expression& other = isTupleR ? s : r;
+            if (other.kind == Kind::Set && other.parts.size() == 1) { // {(1, 2)}
+                const Comparison only = isTupleR ? compare(r, s.parts.front()) : compare(r.parts.front(), s);
+                return { only.isEqual, "set of one; " + only.rule };
+            }
+            if (const auto sets = realSets(r, s); sets && sets->isEqual)
+                return *sets;
             if (other.kind == Kind::List)
                 return ordered(r.parts, s.parts, "brackets left out");
             if (other.kind == Kind::Matrix)

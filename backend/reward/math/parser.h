@@ -59,6 +59,8 @@ private:
     std::string subscriptText();
     bool startsFactor() const; // can the next token begin a factor of a product without an operator?
     bool skipUnits();          // words and units after an operand
+    bool skipSpeed();
+    long onesAfter(long tens);
     bool isMixedNumber(const Expression& whole, std::size_t fractionStart, const Expression& fraction) const;
 
     // tokens

@@ -28,6 +28,15 @@ void addPrime(Expression& e)
         throw Unreadable("a prime on something that is no symbol");
 }
 
+// The power of ten of "million" and of "million dollars", which follow a number.
+std::optional<int> scaleOf(const Token& token)
+{
+    if (token.type != TokenType::Word && token.type != TokenType::Text)
+        return std::nullopt;
+    const std::string words = toLower(trim(token.text));
+    return scaleWord(std::string_view(words).substr(0, words.find(' ')));
+}
+
 bool isConjunction(const Token& token)
 {
     if (token.type != TokenType::Word && token.type != TokenType::Text)
@@ -115,6 +124,9 @@ Expression Parser::parseProduct()
         } else if ((peek().type == TokenType::Word || peek().type == TokenType::Text) && toLower(trim(peek().text)) == "of") {
             take(); // "77 % of 250"
             multiply(parseFactor());
+        } else if (const auto scale = scaleOf(peek())) {
+            take();
+            multiply(number(Rational::powerOfTen(static_cast<ulong>(*scale))));
         } else if (skipUnits()) {
             continue;
         } else if (startsFactor()) {
@@ -168,12 +180,30 @@ bool Parser::startsFactor() const
     }
 }
 
+// "10 m/s": letters that are a unit only together, after a number and a blank.
+bool Parser::skipSpeed()
+{
+    const auto isLetter = [this](std::string_view letter, std::size_t ahead) {
+        return peek(ahead).type == TokenType::Letter && peek(ahead).text == letter;
+    };
+    const bool isSpeed = m_at > 0 && m_tokens[m_at - 1].type == TokenType::Number && peek().hasSpaceBefore && isLetter("m", 0)
+        && isSign('/', 1) && isLetter("s", 2) && (peek(3).type == TokenType::End || isSign('^', 3));
+    if (!isSpeed)
+        return false;
+    m_at += 3;
+    if (takeSign('^'))
+        parseArgument();
+    return true;
+}
+
 // Units are dropped after an operand: "cm", "\text{ square units}", "km/h", "cm^2". Words that are no units too, if long.
 bool Parser::skipUnits()
 {
     const Token& token = peek();
     if (isConjunction(token))
         return false;
+    if (skipSpeed())
+        return true;
     const bool isText = token.type == TokenType::Text;
     const bool isWord = token.type == TokenType::Word && (isUnit(token.text) || (token.text.size() >= 4 && !isFunctionName(token.text)))
         && !isFunctionName(token.text);
@@ -373,6 +403,19 @@ Expression Parser::parseLetter()
     return Expression(Kind::Symbol, name);
 }
 
+// "twenty-one", "twenty one": the ones, which are taken, or 0.
+long Parser::onesAfter(long tens)
+{
+    const std::size_t dash = isSign('-') ? 1 : 0;
+    if (tens < 20 || tens % 10 != 0 || peek(dash).type != TokenType::Word)
+        return 0;
+    const auto ones = numberWord(toLower(peek(dash).text));
+    if (!ones || *ones < 1 || *ones > 9)
+        return 0;
+    m_at += dash + 1;
+    return *ones;
+}
+
 // A word of plain text: a function, a known name, a number word, or letters side by side.
 Expression Parser::parseWord()
 {
@@ -385,7 +428,9 @@ Expression Parser::parseWord()
     if (word == "sqrt" || word == "cbrt" || isFunctionName(word))
         return parseFunction(std::string(word));
     if (const auto value = numberWord(lower))
-        return number(*value);
+        return number(*value + onesAfter(*value));
+    if (isCurrency(word) && peek().type == TokenType::Number)
+        return parseFactor();
     if (isGreekName(word) && word.size() > 2)
         return Expression(Kind::Symbol, word);
     if (lower == "yes" || lower == "no" || lower == "odd" || lower == "all" || lower == "dne")

@@ -337,7 +337,15 @@ Expression Parser::parseMatrix(const std::string& environment)
     expectSign('}');
     if (matrix.parts.empty())
         throw Unreadable("an empty matrix");
-    return matrix;
+    const bool areStatements = environment == "cases" || environment == "aligned";
+    const bool isColumn = std::all_of(matrix.parts.begin(), matrix.parts.end(),
+        [](const Expression& each) { return each.parts.size() == 1 && each.parts.front().kind == Kind::Relation; });
+    if (!areStatements || !isColumn)
+        return matrix;
+    Expression statements(Kind::List); // a system of equations
+    for (Expression& each : matrix.parts)
+        statements.parts.push_back(std::move(each.parts.front()));
+    return statements.parts.size() == 1 ? Expression(std::move(statements.parts.front())) : statements;
 }
 
 } // namespace midpoint::reward::math

@@ -105,6 +105,8 @@ private:
             const Result outside = build(e.parts[1]);
             return outside ? Result(complement(*outside)) : std::nullopt;
         }
+        if (const auto distance = ofDistance(e))
+            return distance;
         std::size_t variable = e.parts.size();
         for (std::size_t i = 0; i < e.parts.size(); ++i) {
             if (!hasSymbols(e.parts[i]))
@@ -124,6 +126,37 @@ private:
             out = part ? intersect(*out, *part) : std::nullopt;
         }
         return out;
+    }
+
+    // |x - a| < b and its kin, which say how far x is from a.
+    Result ofDistance(const Expression& e) const
+    {
+        if (e.parts.size() != 2)
+            return std::nullopt;
+        const bool isDistanceLeft = e.parts[0].kind == Kind::Function && e.parts[0].text == "abs";
+        const Expression& distance = e.parts[isDistanceLeft ? 0 : 1];
+        const Expression& limit = e.parts[isDistanceLeft ? 1 : 0];
+        if (distance.kind != Kind::Function || distance.text != "abs" || hasSymbols(limit))
+            return std::nullopt;
+        const Expression& inner = distance.parts.front();
+        const bool isShifted = inner.kind == Kind::Sum && inner.parts.size() == 2 && !hasSymbols(inner.parts[1]);
+        if ((isShifted ? inner.parts[0] : inner).kind != Kind::Symbol)
+            return std::nullopt;
+        const Expression centre = isShifted ? unary(Kind::Negate, inner.parts[1]) : number(0);
+        const Expression low = binary(Kind::Sum, centre, unary(Kind::Negate, limit));
+        const Expression high = binary(Kind::Sum, centre, limit);
+        const char op = e.text[0];
+        const bool isLess = op == '<' || op == 'l';
+        const bool isMore = op == '>' || op == 'g';
+        if (!isLess && !isMore)
+            return std::nullopt;
+        if (isLess == isDistanceLeft) {
+            const bool isClosed = op == 'l' || op == 'g';
+            return normalised({ Interval { low, high, isClosed, isClosed } });
+        }
+        const bool isInnerClosed = op == '<' || op == '>'; // of what is left out
+        const Result inside = normalised({ Interval { low, high, isInnerClosed, isInnerClosed } });
+        return inside ? Result(complement(*inside)) : std::nullopt;
     }
 
     Result halfLine(char op, bool isVariableLeft, const Expression& end) const

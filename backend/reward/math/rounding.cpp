@@ -88,7 +88,7 @@ const char* roundingRule(const Expression& reference, const Expression& response
         return "six decimals";
     const auto rounded = decimalOf(reference);
     if (rounded && !claimed && rounded->significant >= kSignificant && rounded->decimals >= 2
-        && !hasFiniteExpansion(response, bounds) && roundsTo(response, *rounded, bounds))
+        && roundsTo(response, *rounded, bounds) && !hasFiniteExpansion(response, bounds))
         return "rounded reference";
     return nullptr;
 }

@@ -2,6 +2,7 @@
 
 #include "backend/core/text.h"
 #include "backend/reward/math/reader.h"
+#include "backend/reward/math/words.h"
 
 #include <algorithm>
 #include <array>
@@ -20,7 +21,7 @@ constexpr auto kUnicode = std::to_array<Pair>({ { "−", "-" }, { "–", "-" }, 
     { "≥", "\\ge " }, { "≠", "\\ne " }, { "≈", "\\approx " }, { "∪", "\\cup " }, { "∩", "\\cap " }, { "∈", "\\in " },
     { "∉", "\\notin " }, { "°", "^\\circ " }, { "±", "\\pm " }, { "∓", "\\mp " }, { "⁰", "^{0}" }, { "¹", "^{1}" },
     { "²", "^{2}" }, { "³", "^{3}" }, { "⁴", "^{4}" }, { "⁵", "^{5}" }, { "⁶", "^{6}" }, { "⁷", "^{7}" }, { "⁸", "^{8}" },
-    { "⁹", "^{9}" }, { "ⁿ", "^{n}" }, { "₀", "_{0}" }, { "₁", "_{1}" }, { "₂", "_{2}" }, { "₃", "_{3}" }, { "₄", "_{4}" },
+    { "⁹", "^{9}" }, { "ⁿ", "^{n}" }, { "⁻", "^{-}" }, { "⁺", "^{+}" }, { "₀", "_{0}" }, { "₁", "_{1}" }, { "₂", "_{2}" }, { "₃", "_{3}" }, { "₄", "_{4}" },
     { "₅", "_{5}" }, { "₆", "_{6}" }, { "₇", "_{7}" }, { "₈", "_{8}" }, { "₉", "_{9}" }, { "½", "\\frac{1}{2}" },
     { "¼", "\\frac{1}{4}" }, { "¾", "\\frac{3}{4}" }, { "⅓", "\\frac{1}{3}" }, { "⅔", "\\frac{2}{3}" },
     { "⅛", "\\frac{1}{8}" }, { "⅜", "\\frac{3}{8}" }, { "⅝", "\\frac{5}{8}" }, { "⅞", "\\frac{7}{8}" },
@@ -39,12 +40,19 @@ bool isBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' ||
 
 constexpr auto kLayout = std::to_array<std::string_view>({ "left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl",
     "bigr", "Bigl", "Bigr", "biggl", "biggr", "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "quad",
-    "qquad", "enspace", "thinspace", "medspace", "thickspace", "negthinspace", "hfill", "hspace", "vspace", "strut", "mathstrut",
-    "phantom", "vphantom", "hphantom", "smash", "rm", "bf", "it", "tt", "sf", "cal", "label", "nonumber", "par", "noindent",
-    "centering", "space", "allowbreak", "nobreak", "relax", "ensuremath", "boxed", "fbox", "tag" });
+    "qquad", "enspace", "thinspace", "medspace", "thickspace", "negthinspace", "hfill", "strut", "mathstrut", "smash", "rm", "bf", "it", "tt", "sf", "cal", "label", "nonumber", "par", "noindent",
+    "centering", "space", "allowbreak", "nobreak", "relax", "ensuremath", "boxed", "fbox" });
+// Commands whose argument is not part of the answer either.
+constexpr auto kLayoutWithArgument = std::to_array<std::string_view>({ "hspace", "vspace", "phantom", "vphantom", "hphantom", "tag",
+    "label", "color", "textcolor" });
 constexpr auto kTextCommands = std::to_array<std::string_view>({ "text", "textbf", "textit", "textrm", "textsf", "texttt",
     "textnormal", "textup", "mbox", "hbox", "mathrm", "mathbf", "mathsf", "mathit", "mathtt", "mathnormal", "operatorname",
     "boldsymbol", "bm", "emph", "underline" });
+// Of these, the ones that change the look of mathematics: "\boldsymbol{\frac12}".
+constexpr auto kMathematicalLook = std::to_array<std::string_view>({ "mathbf", "mathsf", "mathit", "mathtt", "mathnormal",
+    "boldsymbol", "bm", "underline" });
+// Units of one letter, when they stand upright after a number: "5\,\mathrm{m}".
+constexpr std::string_view kUnitLetters = "mgshLNJWVKA";
 
 template <std::size_t N>
 bool contains(const std::array<std::string_view, N>& list, std::string_view name)
@@ -288,10 +296,13 @@ private:
                 ++m_at;
         } else if (contains(kLayout, name)) {
             m_sawSpace = true;
+        } else if (contains(kLayoutWithArgument, name)) {
+            m_sawSpace = true;
+            skipArgument();
         } else if (contains(kTextCommands, name)) {
-            readText();
+            readText(name);
         } else if (name == "mathbb") {
-            readText();
+            readText(name);
             m_tokens.back().type = TokenType::Command;
             m_tokens.back().text = "mathbb" + std::string(trim(m_tokens.back().text));
         } else if (name == "lbrace" || name == "lbrack") {
@@ -309,31 +320,65 @@ private:
         }
     }
 
-    // The argument of \text and its kin: braces or one character.
-    void readText()
+    // The content of braces at the present place, which moves behind them.
+    std::string_view takeBraces()
+    {
+        int depth = 0;
+        const std::size_t start = m_at + 1;
+        for (; m_at < m_text.size(); ++m_at) {
+            depth += m_text[m_at] == '{' ? 1 : m_text[m_at] == '}' ? -1 : 0;
+            if (depth == 0)
+                break;
+        }
+        if (m_at == m_text.size())
+            throw Unreadable("an open brace that is never closed");
+        return m_text.substr(start, m_at++ - start);
+    }
+
+    void skipArgument()
     {
         while (isBlank(at(m_at)))
             ++m_at;
-        std::string content;
+        if (at(m_at) == '{')
+            takeBraces();
+    }
+
+    // The argument of \text and its kin: braces or one character.
+    void readText(std::string_view command)
+    {
+        while (isBlank(at(m_at)))
+            ++m_at;
         if (at(m_at) == '*') // \operatorname*
             ++m_at;
-        if (at(m_at) == '{') {
-            int depth = 0;
-            const std::size_t start = m_at + 1;
-            for (; m_at < m_text.size(); ++m_at) {
-                depth += m_text[m_at] == '{' ? 1 : m_text[m_at] == '}' ? -1 : 0;
-                if (depth == 0)
-                    break;
-            }
-            if (m_at == m_text.size())
-                throw Unreadable("an open brace that is never closed");
-            content = m_text.substr(start, m_at - start);
-            ++m_at;
-        } else if (m_at < m_text.size()) {
+        const std::size_t start = m_at;
+        std::string content;
+        if (at(m_at) == '{')
+            content = takeBraces();
+        else if (m_at < m_text.size())
             content = m_text[m_at++];
+        if (isPlainNumber(trim(content))) {
+            add(TokenType::Number, std::string(trim(content)));
+            return;
         }
+        if (contains(kMathematicalLook, command) && content.find_first_of("0123456789\\+-=^") != std::string::npos) {
+            m_at = start; // "\boldsymbol{x+1}": an ordinary group
+            return;
+        }
+        const bool isName = command == "operatorname" || command == "mathrm" || command == "text" || command == "textrm";
+        const bool isFunction = isName && isFunctionName(trim(content)) && !isUnit(trim(content));
         const bool isOneLetter = content.size() == 1 && isLetter(content[0]);
-        add(isOneLetter ? TokenType::Letter : TokenType::Text, std::move(content));
+        const bool isUnitLetter = isOneLetter && isName && kUnitLetters.find(content[0]) != std::string_view::npos && !m_tokens.empty()
+            && m_tokens.back().type == TokenType::Number;
+        if (isFunction || (command == "operatorname" && isFunctionName(trim(content))))
+            add(TokenType::Command, std::string(trim(content)));
+        else
+            add(isOneLetter && !isUnitLetter ? TokenType::Letter : TokenType::Text, std::move(content));
+    }
+
+    static bool isPlainNumber(std::string_view text)
+    {
+        return !text.empty() && isDigit(text.front()) && isDigit(text.back()) && std::count(text.begin(), text.end(), '.') <= 1
+            && text.find_first_not_of("0123456789.") == std::string_view::npos;
     }
 
     void readSign()
@@ -416,6 +461,8 @@ std::string asciiMathematics(std::string_view text)
 {
     std::string out;
     out.reserve(text.size());
+    std::size_t raisedEnd = 0; // of `out`, after a raised or lowered character
+    char raisedSign = ' ';
     for (std::size_t i = 0; i < text.size();) {
         if (static_cast<unsigned char>(text[i]) < 0x80) {
             out += text[i++];
@@ -425,10 +472,18 @@ std::string asciiMathematics(std::string_view text)
             [&](const Pair& pair) { return text.substr(i).starts_with(pair.first); });
         if (found == kUnicode.end()) {
             out += text[i++];
-        } else {
-            out += found->second;
-            i += found->first.size();
+            continue;
         }
+        i += found->first.size();
+        std::string_view ascii = found->second;
+        const bool isRaised = ascii.starts_with("^{") || ascii.starts_with("_{");
+        if (isRaised && raisedEnd == out.size() && raisedEnd > 0 && raisedSign == ascii.front()) { // ¹⁰ is ^{10}
+            out.pop_back();
+            ascii.remove_prefix(2);
+        }
+        out += ascii;
+        raisedEnd = isRaised ? out.size() : 0;
+        raisedSign = isRaised ? found->second.front() : ' ';
     }
     return out;
 }

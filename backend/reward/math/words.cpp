@@ -73,6 +73,22 @@ std::optional<long> numberWord(std::string_view lowerCase)
     return *tens + *ones;
 }
 
+std::optional<int> scaleWord(std::string_view lowerCase)
+{
+    constexpr auto kScales = std::to_array<std::pair<std::string_view, int>>(
+        { { "hundred", 2 }, { "thousand", 3 }, { "million", 6 }, { "billion", 9 }, { "trillion", 12 } });
+    for (const auto& [name, power] : kScales)
+        if (name == lowerCase)
+            return power;
+    return std::nullopt;
+}
+
+bool isCurrency(std::string_view word)
+{
+    constexpr auto kCurrencies = std::to_array<std::string_view>({ "USD", "EUR", "GBP", "CNY", "RMB", "INR", "JPY", "Rs", "US" });
+    return std::find(kCurrencies.begin(), kCurrencies.end(), word) != kCurrencies.end();
+}
+
 bool isGreekName(std::string_view name)
 {
     return std::find(kGreek.begin(), kGreek.end(), name) != kGreek.end();

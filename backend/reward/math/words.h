@@ -8,6 +8,8 @@ namespace midpoint::reward::math {
 
 bool isUnit(std::string_view word);                         // "cm", "hours", "dollars", ...; case-sensitive where it matters
 std::optional<long> numberWord(std::string_view lowerCase); // "seven" -> 7, "hundred" is none
+std::optional<int> scaleWord(std::string_view lowerCase);    // "million" -> 6, the power of ten
+bool isCurrency(std::string_view word);                     // before a number: "USD", "Rs"
 bool isGreekName(std::string_view name);                   // names of symbols: "alpha", "ell", "star"
 bool isFunctionName(std::string_view name);                 // "sin", "arctan", "ln", ...
 std::string_view canonicalFunction(std::string_view name);  // "arcsin" -> "asin", "lg" stays

@@ -56,6 +56,20 @@ TEST(ExtractAnswer, StepsSwitchedOff_AreNotUsed)
     EXPECT_THROW(extractionOptions(wrong), Error);
 }
 
+TEST(ExtractAnswer, EachStepAlone_FindsItsOwnAnswer)
+{
+    constexpr std::string_view response = "\\boxed{1} #### 2\nThe answer is 3.\nAs $4$ of 5";
+    const std::pair<const char*, std::string_view> expected[]
+        = { { "boxed", "1" }, { "hashes", "2" }, { "answer-phrase", "3" }, { "dollars", "4" }, { "last-number", "5" } };
+    for (const auto& [name, text] : expected) {
+        const std::vector<std::string> only = { name };
+        const auto found = extractAnswer(response, extractionOptions(only));
+        ASSERT_TRUE(found.has_value()) << name;
+        EXPECT_EQ(found->text, text) << name;
+        EXPECT_STREQ(nameOf(found->step), name);
+    }
+}
+
 TEST(ExtractAnswer, Truncated_OnlyStatedAnswers)
 {
     EXPECT_FALSE(extractAnswer("so 3 + 4 = 7 and", ExtractionOptions().forTruncated()).has_value());
