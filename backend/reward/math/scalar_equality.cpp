@@ -19,7 +19,7 @@ namespace midpoint::reward::math {
 namespace {
 
 constexpr slong kFirstPrecision = 128;
-constexpr slong kLastPrecision = 3400; // bits: about a thousand decimal digits
+constexpr slong kManyBits = 3000; // about nine hundred decimal digits
 
 constexpr const char* kExactNumber = "exact rational number";
 constexpr const char* kApart = "separated by rigorous balls";
@@ -27,9 +27,10 @@ constexpr const char* kAlgebraic = "exact algebraic number";
 constexpr const char* kPolynomialInPi = "exact polynomial in pi";
 constexpr const char* kRationalFunction = "exact rational function";
 constexpr const char* kCalcium = "exact number field (Calcium)";
-constexpr const char* kManyDigits = "equal to a thousand digits, not proved";
+constexpr const char* kManyDigits = "equal to nine hundred digits, not proved";
 constexpr const char* kRandomPoints = "random points, probabilistic";
 constexpr const char* kUndefined = "no finite value";
+constexpr const char* kUndecided = "not known precisely enough to be called equal";
 
 Expression differenceOf(const Expression& a, const Expression& b)
 {
@@ -45,6 +46,18 @@ bool isSmallerThan(const Ball& ball, double bits)
     const bool isSmaller = mag_is_zero(size) || (!mag_is_inf(size) && mag_get_d_log2_approx(size) < -bits - 2.0);
     mag_clear(size);
     return isSmaller;
+}
+
+// Known to so many bits, relative to its size or, near 0, to 1. Wide balls meet whatever their values are.
+bool isSharp(const Ball& ball, slong relativeBits, slong absoluteBits)
+{
+    if (!ball.isFinite())
+        return false;
+    if (acb_rel_accuracy_bits(ball.raw()) >= relativeBits)
+        return true;
+    const double limit = -static_cast<double>(absoluteBits);
+    return mag_get_d_log2_approx(arb_radref(acb_realref(ball.raw()))) < limit
+        && mag_get_d_log2_approx(arb_radref(acb_imagref(ball.raw()))) < limit;
 }
 
 // Whether an algebraic number is 0, by a separation bound; nothing if it is not known to be algebraic.
@@ -177,14 +190,19 @@ Decision compareConstants(const Expression& a, const Expression& b, const Bounds
     if (const Identity identity = compareInCalcium(a, b, bounds); identity != Identity::Unknown)
         return { identity == Identity::Equal, kCalcium };
     bool isDefined = false;
-    for (slong precision = 4 * kFirstPrecision; precision <= kLastPrecision; precision = std::max(precision + 1, precision * 5 / 2)) {
+    const slong manyBits = std::min(kManyBits, static_cast<slong>(bounds.maxPrecisionBits / 2));
+    for (slong precision = 4 * kFirstPrecision; precision <= bounds.maxPrecisionBits; precision = precision * 5 / 2) {
         const Ball p = evaluateBall(a, precision, bounds);
         const Ball q = evaluateBall(b, precision, bounds);
         if (isApart(p, q))
             return { false, kApart };
         isDefined = p.isFinite() && q.isFinite();
+        if (!isDefined && precision > manyBits)
+            break;
+        if (isSharp(p, manyBits, manyBits) && isSharp(q, manyBits, manyBits))
+            return { true, kManyDigits };
     }
-    return { isDefined, isDefined ? kManyDigits : kUndefined };
+    return { false, isDefined ? kUndecided : kUndefined };
 }
 
 void collectSymbols(const Expression& e, std::set<std::string>& names)
@@ -219,7 +237,9 @@ Decision compareAtRandomPoints(const Expression& a, const Expression& b, const B
         const Ball y = evaluateBall(b, kPrecision, bounds, values);
         if (isApart(x, y))
             return { false, kRandomPoints };
-        if (x.isFinite() && y.isFinite() && acb_rel_accuracy_bits(x.raw()) > 40)
+        constexpr slong kRelativeBits = 40;
+        constexpr slong kAbsoluteBits = 120;
+        if (isSharp(x, kRelativeBits, kAbsoluteBits) && isSharp(y, kRelativeBits, kAbsoluteBits))
             ++agreed;
     }
     return agreed >= kNeeded ? Decision { true, kRandomPoints } : Decision { false, kUndefined };
