@@ -126,25 +126,32 @@ Inspection inspectCheckpoint(const fs::path& folder)
     return found;
 }
 
-// What the run says about its data and its reward: the newest of each kind, with what is stored beside the text.
+// What the run says about its data and its reward. A resumed run may say again what it said before: the newest counts.
 json findingsOf(const store::RunReader& run)
 {
     constexpr std::size_t kMostListed = 200;
     static constexpr std::pair<const char*, const char*> kKinds[] = { { "suspected_label", "suspected_label_errors" },
         { "unusable_references", "unusable_references" }, { "reward_without_progress", "reward_alarms" } };
+    const std::vector<store::Event> events = run.eventsSince(0);
     json findings = json::object();
-    for (const auto& [rule, name] : kKinds)
+    for (const auto& [rule, name] : kKinds) {
+        std::map<std::string, json> newest; // by what it is about
+        for (const store::Event& event : events) {
+            if (event.rule != rule)
+                continue;
+            json entry = json::parse(event.data, nullptr, false);
+            if (!entry.is_object())
+                entry = json::object();
+            entry["step"] = event.step;
+            entry["message"] = event.message;
+            const std::string about = entry.contains("prompt") ? entry["prompt"].dump() : entry.contains("references") ? "" : event.message;
+            newest[about] = std::move(entry);
+        }
         findings[name] = json::array();
-    for (const store::Event& event : run.eventsSince(0))
-        for (const auto& [rule, name] : kKinds)
-            if (event.rule == rule && findings[name].size() < kMostListed) {
-                json entry = json::parse(event.data, nullptr, false);
-                if (!entry.is_object())
-                    entry = json::object();
-                entry["step"] = event.step;
-                entry["message"] = event.message;
+        for (auto& [about, entry] : newest)
+            if (findings[name].size() < kMostListed)
                 findings[name].push_back(std::move(entry));
-            }
+    }
     return findings;
 }
 
