@@ -188,7 +188,7 @@ def base_config():
         "hidden_size": 128, "intermediate_size": 352, "num_hidden_layers": 3, "num_attention_heads": 4,
         "num_key_value_heads": 2, "hidden_act": "silu", "max_position_embeddings": 160, "rope_theta": 10000.0,
         "rms_norm_eps": 1e-6, "tie_word_embeddings": True, "attention_dropout": 0.0, "use_sliding_window": False,
-        "initializer_range": 0.02, "use_cache": True, "eos_token_id": 1, "pad_token_id": 0, "torch_dtype": "float32",
+        "initializer_range": 0.1, "use_cache": True, "eos_token_id": 1, "pad_token_id": 0, "torch_dtype": "float32",
     }
 
 
