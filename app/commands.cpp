@@ -22,11 +22,12 @@ constexpr std::array kCommands = {
     Command { "warmup", "supervised start of a tiny model", runWarmup },
     Command { "predictor", "make and judge a difficulty predictor: embed, train, eval", runPredictor },
     Command { "compare", "steps, rollouts, tokens and time of runs to the same accuracy", runCompare },
+    Command { "simulate", "what another strategy and belief would have picked", runSimulate },
     Command { "grade", "grade responses without a model", runGrade },
     Command { "export", "write a run's model as a Hugging Face folder", runExport },
     Command { "snapshot", "copy a run's database, also while it is written", runSnapshot },
     Command { "inspect", "say what a file or folder holds", runInspect },
-    Command { "bench", "measure the engine: decode, step, select", runBench },
+    Command { "bench", "measure the engine (decode, step, select) or methods (time-to-target)", runBench },
     Command { "doctor", "say what this machine and this build can do", runDoctor },
     Command { "rank", "one rank of a run (started by train)", runRank },
 };

@@ -10,6 +10,7 @@
 namespace midpoint::app {
 
 int runBench(const Words& words);
+int benchTimeToTarget(const Words& words); // one of bench
 int runCompare(const Words& words);
 int runDoctor(const Words& words);
 int runEval(const Words& words);
@@ -20,6 +21,7 @@ int runGui(const Words& words);
 int runInspect(const Words& words);
 int runPredictor(const Words& words);
 int runRank(const Words& words);
+int runSimulate(const Words& words);
 int runSnapshot(const Words& words);
 int runTrain(const Words& words);
 int runValidate(const Words& words);

@@ -154,11 +154,14 @@ int runBench(const Words& words)
         return benchSelect(rest);
     if (which == "grade")
         return benchGrade(rest);
+    if (which == "time-to-target")
+        return benchTimeToTarget(rest);
     if (which == "--help" || which == "-h") {
-        std::cout << "Measures the engine on this machine.\n\nusage: midpoint bench decode|step|select|grade ...    (each has its own --help)\n";
+        std::cout << "Measures the engine on this machine.\n\nusage: midpoint bench decode|step|select|grade|time-to-target ...    (each has its own --help)\n";
         return 0;
     }
-    throw Error(ErrorKind::Usage, concat("expected decode, step, select or grade, found ", which.empty() ? "nothing" : "'" + which + "'"));
+    throw Error(ErrorKind::Usage,
+        concat("expected decode, step, select, grade or time-to-target, found ", which.empty() ? "nothing" : "'" + which + "'"));
 }
 
 } // namespace midpoint::app

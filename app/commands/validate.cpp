@@ -33,7 +33,7 @@ std::vector<std::string> stepInWords(const config::RunConfig& config)
     else
         lines.push_back(concat("update: ", config.batch.promptsPerUpdate, " groups, ", groups / config.batch.promptsPerUpdate, " updates a step"));
     const auto& selection = config.selection;
-    if (selection.strategy != "uniform" && selection.referencePrompts > 0)
+    if (config::usesBelief(config) && selection.belief == "predictor" && selection.referencePrompts > 0)
         lines.push_back(concat("selection: every ", selection.intervalSteps, " steps ", selection.referencePrompts, " references x ", samples, " = ",
             selection.referencePrompts * samples, " responses"));
     lines.push_back(concat("run: ", config.run.steps, " steps on ", join(config.run.devices, ", "), " in ", config.run.dtype));

@@ -3,6 +3,7 @@
 #include "backend/core/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -141,6 +142,9 @@ void Checker::checkBatch()
 void Checker::checkRollout()
 {
     const auto& rollout = m_config.rollout;
+    if (rollout.screenSamples == 1 || rollout.screenSamples >= rollout.samplesPerPrompt)
+        problem("rollout.screen_samples", "expected 0 or from 2 to fewer than rollout.samples_per_prompt = ", rollout.samplesPerPrompt,
+            ", found ", rollout.screenSamples, rollout.screenSamples == 1 ? ": one reward never differs from itself" : "");
     if (rollout.maxSequences < rollout.samplesPerPrompt)
         problem("rollout.max_sequences", "expected at least rollout.samples_per_prompt = ", rollout.samplesPerPrompt,
             " (a group is decoded together), found ", rollout.maxSequences);
@@ -153,9 +157,15 @@ void Checker::checkRollout()
 void Checker::checkSelection()
 {
     const auto& selection = m_config.selection;
-    if (selection.strategy == "uniform") {
+    constexpr std::array<const char*, 5> kParts = { "embeddings", "counts", "importance", "drift", "signal" };
+    for (const std::string& part : selection.midpointParts)
+        if (std::find(kParts.begin(), kParts.end(), part) == kParts.end())
+            problem("selection.midpoint_parts", "expected embeddings, counts, importance, drift or signal, found '", part, "'");
+    if (selection.strategy == "dynamic-sampling" && !m_config.policy.dropGroupsWithoutSignal)
+        warning("policy.drop_groups_without_signal", "is false, but strategy 'dynamic-sampling' drops them anyway");
+    if (!usesBelief(m_config)) {
         if (selection.reuseReference && m_report.loaded.sourceOf("selection.reuse_reference").origin != Origin::Preset)
-            warning("selection.reuse_reference", "has no effect with strategy 'uniform', which measures no references");
+            warning("selection.reuse_reference", "has no effect with strategy '", selection.strategy, "', which measures no references");
         return;
     }
     if (selection.belief == "predictor" && selection.predictorPath.empty())
@@ -242,6 +252,11 @@ void Checker::checkEvaluation()
 }
 
 } // namespace
+
+bool usesBelief(const RunConfig& config)
+{
+    return config.selection.strategy != "uniform" && config.selection.strategy != "dynamic-sampling";
+}
 
 std::int64_t freshGroupsPerStep(const RunConfig& config)
 {

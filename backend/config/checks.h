@@ -13,6 +13,9 @@ namespace midpoint::config {
 std::int64_t freshGroupsPerStep(const RunConfig& config);
 std::int64_t replayedGroupsPerStep(const RunConfig& config);
 
+// Whether prompts are chosen by what is believed about them.
+bool usesBelief(const RunConfig& config);
+
 // Adds to the report's problems and warnings. Messages show the sum.
 void checkArithmetic(ConfigReport& report);
 

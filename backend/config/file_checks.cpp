@@ -27,7 +27,7 @@ public:
             checkData("data.train_files", path);
         for (const std::string& path : config.data.valFiles)
             checkData("data.val_files", path);
-        const bool usesPredictor = config.selection.strategy != "uniform" && config.selection.belief == "predictor";
+        const bool usesPredictor = usesBelief(config) && config.selection.belief == "predictor";
         if (usesPredictor && !config.selection.predictorPath.empty())
             checkFile("selection.predictor_path", config.selection.predictorPath,
                 "predictor weights, made by `midpoint predictor train`");

@@ -118,6 +118,9 @@ void addBatchAndRollout(Table& table)
     const auto rollout = &RunConfig::rollout;
     table.add("rollout.samples_per_prompt", rollout, &RolloutSection::samplesPerPrompt, between(2, 4096), "responses",
         "Responses sampled for one prompt in one step: the size G of its group.", { { "rollout.n" }, { "num_generations" } });
+    table.add("rollout.screen_samples", rollout, &RolloutSection::screenSamples, atLeast(0), "responses",
+        "Sample so many responses of a group first and complete it only if their rewards differ. Prompts near 0 and 1 then "
+        "weigh less in the gradient, by a known factor; explored groups are always completed. 0: off.");
     table.add("rollout.max_new_tokens", rollout, &RolloutSection::maxNewTokens, atLeast(1), "tokens",
         "A response is cut at this length.", { { "data.max_response_length" }, { "max_completion_length" } });
     table.add("rollout.temperature", rollout, &RolloutSection::temperature, above(0), "",
@@ -138,13 +141,27 @@ void addSelection(Table& table)
 {
     const auto selection = &RunConfig::selection;
     table.add("selection.strategy", selection, &SelectionSection::strategy,
-        oneOf({ "uniform", "dots", "dots-released", "mopps", "midpoint" }), "",
-        "How prompts are chosen. dots: by closeness of the believed success rate to the target (dots-released: references by "
+        oneOf({ "uniform", "dynamic-sampling", "dots", "dots-released", "mopps", "midpoint" }), "",
+        "How prompts are chosen. dynamic-sampling: uniformly, groups without signal are replaced until the batch is full (DAPO). dots: by closeness of the believed success rate to the target (dots-released: references by "
         "their prediction, not their measurement). mopps: the same of a draw from the belief. midpoint: by expected p (1 - p).",
         { { "data.random_selection", { { "true", "uniform" }, { "false", "dots" } } } });
     table.add("selection.belief", selection, &SelectionSection::belief,
         oneOf({ "predictor", "posterior", "snis", "last_seen", "midpoint", "oracle" }), "",
-        "What the success rates of prompts are believed from.");
+        "What the success rates of prompts are believed from. predictor: embeddings and measured references (DOTS). posterior: "
+        "discounted counts (MoPPS). snis: the last group, importance-corrected where it is replayed (DARE). last_seen: the last "
+        "group. midpoint: all of these together. oracle: fresh rollouts of candidates, counted apart; for experiments.");
+    table.add("selection.generation_prompts", selection, &SelectionSection::generationPrompts, atLeast(0), "prompts",
+        "Strategy dynamic-sampling: prompts of one round of generation. 0: as many as a step trains on.",
+        { { "data.gen_batch_size" } });
+    table.add("selection.max_rounds", selection, &SelectionSection::maxRounds, between(1, 1000), "rounds",
+        "Strategy dynamic-sampling: rounds of generation in one step at most; a batch that is not full then is trained on as it is.",
+        { { "algorithm.filter_groups.max_num_gen_batches" } });
+    table.add("selection.oracle_prompts", selection, &SelectionSection::oraclePrompts, atLeast(0), "prompts",
+        "Belief oracle: prompts drawn uniformly and measured in each round; the others are never targeted. 0: all.");
+    table.add("selection.oracle_samples", selection, &SelectionSection::oracleSamples, between(1, 4096), "responses",
+        "Belief oracle: fresh responses for each measured prompt.");
+    table.add("selection.midpoint_parts", selection, &SelectionSection::midpointParts, any(), "",
+        "Belief midpoint: its parts in use, any subset of embeddings, counts, importance, drift, signal.");
     table.add("selection.target", selection, &SelectionSection::target, between(0, 1), "success rate",
         "Target success rate, alpha.", { { "alpha" }, { "data.alpha" }, { "dots.target" } });
     table.add("selection.temperature", selection, &SelectionSection::temperature, atLeast(0), "",
@@ -182,6 +199,19 @@ void addReplayAndReward(Table& table)
         "Older groups are not replayed. 0: no limit.");
     table.add("replay.positive_only", replay, &ReplaySection::positiveOnly, any(), "",
         "Replay only responses with positive advantage.");
+    table.add("replay.priority", replay, &ReplaySection::priority, oneOf({ "uniform", "signal" }), "",
+        "Which stored groups are drawn for replay: all alike, or by the variance of their rewards.");
+    table.add("replay.freshness_decay", replay, &ReplaySection::freshnessDecay, aboveUpTo(0, 1), "per step",
+        "Weight of a stored group in that draw for every step of its age. 1: age does not count.");
+    table.add("replay.min_effective_share", replay, &ReplaySection::minEffectiveShare, between(0, 1), "share",
+        "A drawn group whose importance weights leave a smaller effective share of its responses is dropped for good: the policy "
+        "has moved too far from it. 0: none is.");
+    table.add("replay.adaptive_fresh", replay, &ReplaySection::adaptiveFresh, any(), "",
+        "Replay less than fresh_fraction allows, down to nothing, where fresh rollouts of the same worth are cheaper.");
+    table.add("replay.cost_ratio", replay, &ReplaySection::costRatio, atLeast(0), "",
+        "For adaptive_fresh: time of training a token over time of generating one. 0: measured once, in the first steps.");
+    table.add("replay.relative_value", replay, &ReplaySection::relativeValue, aboveUpTo(0, 1), "share",
+        "For adaptive_fresh: what a replayed group is worth beside a fresh one, before its importance weights are counted.");
     table.add("replay.rule", replay, &ReplaySection::rule, oneOf({ "paper", "released" }), "",
         "paper: admit groups with signal, evict the oldest. released: the released code's order of operations.");
     const auto reward = &RunConfig::reward;

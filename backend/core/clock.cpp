@@ -1,6 +1,7 @@
 #include "backend/core/clock.h"
 
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 namespace midpoint {
@@ -29,6 +30,13 @@ const Clock& systemClock()
 {
     static const SystemClock clock;
     return clock;
+}
+
+double processCpuSeconds()
+{
+    timespec time {};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 } // namespace midpoint

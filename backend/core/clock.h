@@ -15,4 +15,7 @@ public:
 
 const Clock& systemClock();
 
+// Processor time of this process so far, all threads together.
+double processCpuSeconds();
+
 } // namespace midpoint

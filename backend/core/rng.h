@@ -15,6 +15,7 @@ enum class DrawPurpose : std::uint32_t {
     ScreenRollout = 3,
     ExploreRollout = 4,
     EvaluateRollout = 5,
+    OracleRollout = 6,
     Selection = 16,
     ReferenceChoice = 17,
     ReplayChoice = 18,

@@ -15,6 +15,8 @@ const char* nameOf(Purpose purpose)
         return "explore";
     case Purpose::Evaluate:
         return "evaluate";
+    case Purpose::Oracle:
+        return "oracle";
     }
     return "?";
 }

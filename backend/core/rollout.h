@@ -1,6 +1,7 @@
 // The words that every part of the loop shares: rollout, group, verdict, purpose. Plain data, no behaviour.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -12,7 +13,9 @@ namespace midpoint {
 using PromptId = std::int64_t;
 
 // Why a rollout was made. Every purpose draws its own random numbers and is counted apart.
-enum class Purpose : std::uint8_t { Train = 0, Reference = 1, Screen = 2, Explore = 3, Evaluate = 4 };
+// Screen: a group that was given up after its first responses. Oracle: measured for an experiment, never trained on.
+enum class Purpose : std::uint8_t { Train = 0, Reference = 1, Screen = 2, Explore = 3, Evaluate = 4, Oracle = 5 };
+inline constexpr std::size_t kPurposeCount = 6;
 
 enum class FinishReason : std::uint8_t { EndOfSequence = 0, Length = 1, Aborted = 2 };
 

@@ -20,6 +20,10 @@ std::unique_ptr<Belief> makePosteriorBelief(const PosteriorOptions& options, con
 // The success rate of the last group; 1/2 for prompts never measured.
 std::unique_ptr<Belief> makeLastSeenBelief(const PromptPool& pool);
 
+// What fresh rollouts of this round say (Purpose::Oracle in the ledger); all other prompts count as hopeless, so that
+// they are chosen last. An upper bound for experiments: what selection could gain if beliefs were almost perfect.
+std::unique_ptr<Belief> makeOracleBelief(const PromptPool& pool);
+
 // The last group of each prompt, its outcomes reweighted by how much likelier the present policy makes each response,
 // where that was computed for replay: self-normalised, log-weights cut at +-weightLimit, the plain mean if fewer than
 // two samples are effective (DARE).
@@ -51,6 +55,8 @@ struct MidpointOptions {
     double ridge = 20.0;
     double featureLength = 2.8284271247461903; // root mean square length of a standardised embedding: sqrt(8)
 };
+// From the names of selection.midpoint_parts: embeddings, counts, importance, drift, signal. Throws Error{Config}.
+MidpointOptions midpointOptions(std::span<const std::string> parts);
 // `embeddings` is [pool size, dimension], row by row in the order of the pool; empty: none.
 std::unique_ptr<Belief> makeMidpointBelief(
     const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings, std::int64_t dimension);

@@ -184,7 +184,80 @@ private:
     std::vector<std::int64_t> m_birthStep;
 };
 
+class OracleBelief : public Belief {
+public:
+    explicit OracleBelief(const PromptPool& pool)
+        : m_pool(&pool)
+    {
+        clear();
+    }
+    const char* name() const override { return "oracle"; }
+    void learn(const Ledger& ledger, std::int64_t step) override
+    {
+        clear();
+        visitNew(ledger, *m_pool, m_seen, [&](std::int64_t index, const LedgerEntry& entry) {
+            if (entry.purpose != Purpose::Oracle || entry.step != step)
+                return;
+            m_successes[at(index)] += static_cast<double>(entry.successes);
+            m_attempts[at(index)] += static_cast<double>(entry.attempts);
+        });
+    }
+    Estimates estimate(std::int64_t) const override
+    {
+        Estimates result;
+        for (std::size_t i = 0; i < m_attempts.size(); ++i) {
+            const double n = m_attempts[i];
+            const double rate = n > 0.0 ? m_successes[i] / n : 0.0;
+            const double variance = rate * (1.0 - rate);
+            result.mean.push_back(rate);
+            result.deviation.push_back(n > 0.0 ? std::sqrt(variance / n) : 0.0);
+            result.signal.push_back(n > 1.0 ? std::min(variance * n / (n - 1.0), 0.25) : variance);
+        }
+        return result;
+    }
+    std::string saveState() const override
+    {
+        ByteWriter out;
+        out.putText("oracle belief 1");
+        out.put(m_seen);
+        out.putVector(m_successes);
+        out.putVector(m_attempts);
+        return out.take();
+    }
+    void restoreState(std::string_view bytes) override
+    {
+        ByteReader in(bytes, "oracle belief");
+        in.expectTag("oracle belief 1");
+        const auto seen = in.get<std::int64_t>();
+        auto successes = in.getVector<double>();
+        auto attempts = in.getVector<double>();
+        in.expectEnd();
+        expectSize(successes.size(), *m_pool, name());
+        expectSize(attempts.size(), *m_pool, name());
+        m_seen = seen;
+        m_successes = std::move(successes);
+        m_attempts = std::move(attempts);
+    }
+
+private:
+    void clear()
+    {
+        m_successes.assign(at(m_pool->size()), 0.0);
+        m_attempts.assign(at(m_pool->size()), 0.0);
+    }
+
+    const PromptPool* m_pool;
+    std::int64_t m_seen = 0;
+    std::vector<double> m_successes; // of this round
+    std::vector<double> m_attempts;
+};
+
 } // namespace
+
+std::unique_ptr<Belief> makeOracleBelief(const PromptPool& pool)
+{
+    return std::make_unique<OracleBelief>(pool);
+}
 
 std::unique_ptr<Belief> makePosteriorBelief(const PosteriorOptions& options, const PromptPool& pool)
 {

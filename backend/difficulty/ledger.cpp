@@ -106,7 +106,7 @@ Ledger Ledger::deserialise(std::string_view bytes)
         entry.tokens = in.get<std::int64_t>();
         entry.successLogprob = in.get<double>();
         entry.failureLogprob = in.get<double>();
-        if (entry.purpose > Purpose::Evaluate || entry.attempts < 0 || entry.successes < 0
+        if (static_cast<std::size_t>(entry.purpose) >= kPurposeCount || entry.attempts < 0 || entry.successes < 0
             || entry.successes > entry.attempts)
             throw Error(ErrorKind::Checkpoint,
                 concat("ledger: entry ", i, " of the saved state is damaged: ", entry.successes, " successes of ",

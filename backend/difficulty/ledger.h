@@ -61,7 +61,7 @@ public:
 private:
     std::vector<LedgerEntry> m_entries;
     std::unordered_map<PromptId, std::vector<std::uint32_t>> m_positions; // in m_entries
-    std::array<LedgerTotals, 5> m_totals {}; // by purpose
+    std::array<LedgerTotals, kPurposeCount> m_totals {}; // by purpose
 };
 
 } // namespace midpoint::difficulty

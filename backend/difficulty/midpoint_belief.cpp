@@ -20,6 +20,7 @@ constexpr double kDriftDecay = 0.7; // of what the drift is estimated from: the 
 constexpr double kDriftRollouts = 20.0; // information, in units of p (1 - p), that outweighs "no drift"
 constexpr double kLargestDrift = 1.0; // logit
 constexpr std::int64_t kFewestGroups = 8; // for a first fit of the heads
+constexpr double kUsualAttempts = 8.0; // of a group with weight 1 in that fit
 
 std::size_t at(std::int64_t index)
 {
@@ -249,17 +250,22 @@ void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
     std::vector<double> weights;
     std::vector<double> rates;
     std::vector<double> signals;
+    // The newest group of each prompt: a prompt is chosen again and again while it stays near one half, and counted each time
+    // it would bend the heads towards one half (and towards the past).
+    std::vector<bool> isTaken(m_counts.size(), false);
     const auto entries = ledger.entries();
     for (auto entry = entries.rbegin(); entry != entries.rend() && std::ssize(rows) < m_options.historyGroups;
          ++entry) {
         const auto index = m_pool->indexOf(entry->prompt);
-        if (!index || entry->attempts < 2 || entry->purpose == Purpose::Evaluate)
+        if (!index || entry->attempts < 2 || entry->purpose == Purpose::Evaluate || isTaken[at(*index)])
             continue;
+        isTaken[at(*index)] = true;
         const auto n = static_cast<double>(entry->attempts);
         const double rate = entry->successRate();
         rows.push_back(*index);
-        weights.push_back(
-            std::pow(m_options.historyDecay, static_cast<double>(std::max<std::int64_t>(step - entry->step, 0))));
+        // By attempts: a group given up early is cut at equal outcomes, so its rate alone would pull towards 0 and 1.
+        weights.push_back(n / kUsualAttempts
+            * std::pow(m_options.historyDecay, static_cast<double>(std::max<std::int64_t>(step - entry->step, 0))));
         rates.push_back(rate);
         signals.push_back(rate * (1.0 - rate) * n / (n - 1.0)); // unbiased for p (1 - p)
     }
@@ -380,6 +386,26 @@ void MidpointBelief::restoreState(std::string_view bytes)
 }
 
 } // namespace
+
+MidpointOptions midpointOptions(std::span<const std::string> parts)
+{
+    MidpointOptions options;
+    const std::pair<const char*, bool*> known[] = { { "embeddings", &options.useEmbeddings },
+        { "counts", &options.useCounts }, { "importance", &options.useImportance }, { "drift", &options.useDrift },
+        { "signal", &options.useSignalHead } };
+    for (const auto& part : known)
+        *part.second = false;
+    for (const std::string& name : parts) {
+        const auto found = std::find_if(
+            std::begin(known), std::end(known), [&](const auto& part) { return name == part.first; });
+        if (found == std::end(known))
+            throw Error(ErrorKind::Config,
+                concat("selection.midpoint_parts: expected embeddings, counts, importance, drift or signal, found '",
+                    name, "'"));
+        *found->second = true;
+    }
+    return options;
+}
 
 std::unique_ptr<Belief> makeMidpointBelief(
     const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings, std::int64_t dimension)

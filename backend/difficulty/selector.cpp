@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace midpoint::difficulty {
 namespace {
@@ -71,6 +72,8 @@ const char* nameOf(ChoiceReason reason)
         return "pinned";
     case ChoiceReason::Reference:
         return "reference";
+    case ChoiceReason::Oracle:
+        return "oracle";
     }
     return "unknown";
 }
@@ -82,7 +85,12 @@ SelectorOptions selectorOptions(const config::SelectionSection& section, std::ui
     options.intervalSteps = section.intervalSteps;
     // Only the predictor must see references of its own; every other belief learns from all rollouts alike.
     options.referencePrompts = section.belief == "predictor" ? section.referencePrompts : 0;
-    options.reuseReference = section.reuseReference;
+    options.reuseReference = section.reuseReference && section.belief == "predictor";
+    if (section.belief == "oracle") {
+        options.referencePrompts
+            = section.oraclePrompts > 0 ? section.oraclePrompts : std::numeric_limits<std::int64_t>::max();
+        options.referenceReason = ChoiceReason::Oracle;
+    }
     options.explorationShare = section.explorationShare;
     return options;
 }
@@ -154,7 +162,7 @@ std::vector<Choice> Selector::chooseReferences(std::int64_t step)
     }
     std::vector<Choice> choices;
     for (const std::int64_t index : m_references)
-        choices.push_back({ index, m_pool->idAt(index), ChoiceReason::Reference });
+        choices.push_back({ index, m_pool->idAt(index), m_options.referenceReason });
     return choices;
 }
 

@@ -20,7 +20,7 @@
 
 namespace midpoint::difficulty {
 
-enum class ChoiceReason : std::uint8_t { Uniform = 0, Targeted = 1, Explored = 2, Pinned = 3, Reference = 4 };
+enum class ChoiceReason : std::uint8_t { Uniform = 0, Targeted = 1, Explored = 2, Pinned = 3, Reference = 4, Oracle = 5 };
 const char* nameOf(ChoiceReason reason);
 
 struct Choice {
@@ -33,6 +33,8 @@ struct Choice {
     {
         if (reason == ChoiceReason::Reference)
             return Purpose::Reference;
+        if (reason == ChoiceReason::Oracle)
+            return Purpose::Oracle;
         return reason == ChoiceReason::Explored ? Purpose::Explore : Purpose::Train;
     }
 };
@@ -41,6 +43,7 @@ struct SelectorOptions {
     std::uint64_t seed = 1;
     std::int64_t intervalSteps = 1; // mu
     std::int64_t referencePrompts = 0; // K
+    ChoiceReason referenceReason = ChoiceReason::Reference; // or Oracle: what they are measured for
     bool reuseReference = false; // references are trained on, so the round does not choose them again
     double explorationShare = 0.0;
     std::vector<PromptId> pinned = {}; // part of every round

@@ -27,6 +27,18 @@ public:
 // prompt must stand in the first step. Throws Error{Data} with the line.
 std::unique_ptr<Truth> readTruth(const std::filesystem::path& path);
 
+// Some measurements of prompts, as a run's ledger holds them.
+struct Measurement {
+    std::int64_t step = 0;
+    PromptId prompt = 0;
+    std::int64_t attempts = 0;
+    std::int64_t successes = 0;
+};
+// The truth of a recorded run: prompts measured at least `fewest` times, each with the rate of its measurements nearby in
+// time (weights halve every `halfLife` steps). As good as the run was dense; throws Error{Data} if no prompt is left.
+std::unique_ptr<Truth> truthFromMeasurements(
+    std::span<const Measurement> measurements, std::int64_t fewest, double halfLife);
+
 enum class World {
     ItemResponse, // success = sigmoid(ability - difficulty); ability rises steadily
     Clusters, // every cluster of prompts improves at its own pace, some not at all

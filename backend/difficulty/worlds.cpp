@@ -138,6 +138,40 @@ TruthLine parseTruthLine(const std::string& text, const std::string& where)
 
 } // namespace
 
+std::unique_ptr<Truth> truthFromMeasurements(
+    std::span<const Measurement> measurements, std::int64_t fewest, double halfLife)
+{
+    std::map<PromptId, std::vector<Measurement>> byPrompt;
+    std::int64_t steps = 0;
+    for (const Measurement& measurement : measurements) {
+        if (measurement.attempts <= 0)
+            continue;
+        byPrompt[measurement.prompt].push_back(measurement);
+        steps = std::max(steps, measurement.step + 1);
+    }
+    std::erase_if(byPrompt, [&](const auto& prompt) { return std::ssize(prompt.second) < fewest; });
+    if (byPrompt.empty())
+        throw Error(ErrorKind::Data,
+            concat("expected a run that measured some prompts at least ", fewest,
+                " times, found none; such a run has selection.belief = \"oracle\" with oracle_prompts = 0, or a small pool"));
+    std::vector<PromptId> ids;
+    for (const auto& [id, list] : byPrompt)
+        ids.push_back(id);
+    std::vector<std::vector<double>> rates(static_cast<std::size_t>(steps));
+    for (std::int64_t step = 0; step < steps; ++step)
+        for (const auto& [id, list] : byPrompt) {
+            double successes = 0.0;
+            double attempts = 0.0;
+            for (const Measurement& one : list) {
+                const double weight = std::exp2(-std::abs(static_cast<double>(one.step - step)) / halfLife);
+                successes += weight * static_cast<double>(one.successes);
+                attempts += weight * static_cast<double>(one.attempts);
+            }
+            rates[static_cast<std::size_t>(step)].push_back(successes / attempts);
+        }
+    return std::make_unique<RecordedTruth>(std::move(ids), std::move(rates));
+}
+
 World worldFromName(std::string_view name)
 {
     if (name == "item-response")

@@ -31,6 +31,15 @@ std::unique_ptr<difficulty::Belief> makePredictor(const RunParts& parts, Session
     return predictor::makePredictorBelief(options, *parts.pool);
 }
 
+std::unique_ptr<difficulty::Belief> makeMidpoint(const RunParts& parts, Session& session)
+{
+    const difficulty::MidpointOptions options = difficulty::midpointOptions(parts.config.selection.midpointParts);
+    if (!options.useEmbeddings)
+        return difficulty::makeMidpointBelief(options, *parts.pool, {}, 0);
+    predictor::PoolEmbeddings embeddings = predictor::readPoolEmbeddings(embeddingsOf(parts, session), *parts.pool);
+    return difficulty::makeMidpointBelief(options, *parts.pool, std::move(embeddings.values), embeddings.dimension);
+}
+
 std::unique_ptr<difficulty::Belief> makeBelief(const RunParts& parts, Session& session)
 {
     const std::string& name = parts.config.selection.belief;
@@ -42,12 +51,12 @@ std::unique_ptr<difficulty::Belief> makeBelief(const RunParts& parts, Session& s
         return difficulty::makeLastSeenBelief(*parts.pool);
     if (name == "snis")
         return difficulty::makeSnisBelief({}, *parts.pool);
-    if (name == "midpoint") {
-        predictor::PoolEmbeddings embeddings = predictor::readPoolEmbeddings(embeddingsOf(parts, session), *parts.pool);
-        return difficulty::makeMidpointBelief({}, *parts.pool, std::move(embeddings.values), embeddings.dimension);
-    }
+    if (name == "oracle")
+        return difficulty::makeOracleBelief(*parts.pool);
+    if (name == "midpoint")
+        return makeMidpoint(parts, session);
     throw Error(ErrorKind::Config,
-        concat("selection.belief: expected predictor, posterior, snis, last_seen or midpoint, found '", name, "'"));
+        concat("selection.belief: expected predictor, posterior, snis, last_seen, midpoint or oracle, found '", name, "'"));
 }
 
 } // namespace

@@ -72,6 +72,13 @@ std::vector<Finding> findings(const HealthFacts& facts, const config::HealthSect
                 return concat("the replay buffer had ", facts.replayMissing, " groups fewer than asked",
                     facts.isReplayFilled ? "; fresh prompts took their place" : " and the pool had no more fresh prompts");
             } },
+        { "dynamic_sampling_cap", EventLevel::Warning, facts.maxRounds > 0 && facts.groupsGot < facts.groupsAsked,
+            [&] {
+                return concat("dynamic sampling found ", facts.groupsGot, " of ", facts.groupsAsked, " groups with signal among ",
+                    facts.groups, " prompts in ", facts.rounds, " rounds; the step trains on those. ",
+                    facts.rounds < facts.maxRounds ? "The pool has no more prompts for this selection round."
+                                                   : concat("The cap is selection.max_rounds = ", facts.maxRounds, "."));
+            } },
         { "logprob_difference", EventLevel::Warning, facts.logprobDifferenceMean > facts.logprobDifferenceLimit,
             [&] {
                 return concat("rollout and trainer log-probs differ by ", fixed(facts.logprobDifferenceMean, 6),

@@ -36,6 +36,10 @@ struct HealthFacts {
     std::int64_t skippedUpdates = 0;
     std::string skippedReason;
     std::int64_t appliedUpdates = 0;
+    std::int64_t rounds = 0;              // of generation
+    std::int64_t maxRounds = 0;           // dynamic sampling's cap; 0: another strategy
+    std::int64_t groupsAsked = 0;
+    std::int64_t groupsGot = 0;
 };
 
 class HealthRules {

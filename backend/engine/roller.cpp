@@ -58,6 +58,7 @@ std::vector<Group> Roller::generate(
         item.purpose = request.purpose;
         item.step = step;
         item.samples = request.samples;
+        item.firstSample = request.firstSample;
         item.expectedTokens = request.expectedTokens;
         asked.push_back(std::move(item));
         Group group;

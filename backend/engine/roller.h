@@ -21,6 +21,7 @@ struct RollRequest {
     const PoolPrompt* prompt = nullptr;
     Purpose purpose = Purpose::Train;
     std::int64_t samples = 1;
+    std::int64_t firstSample = 0; // of the group, when it is made in parts
     double expectedTokens = 0.0; // of a response, so that the longest begin first; 0: not known
 };
 

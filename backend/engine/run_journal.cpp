@@ -98,7 +98,8 @@ void RunJournal::commitStart(const std::vector<EvaluationResult>& evaluations)
         for (const store::Metric& metric : evaluationMetrics(result))
             record.metrics.push_back(metric);
     // The start of every curve over rollouts, tokens or time.
-    for (const char* name : { "budget/rollouts", "budget/generated_tokens", "budget/trained_tokens", "budget/train_seconds" })
+    for (const char* name : { "budget/rollouts", "budget/generated_tokens", "budget/trained_tokens", "budget/train_seconds",
+             "budget/cpu_seconds" })
         record.metrics.push_back({ name, 0.0 });
     record.events.push_back(makeEvent(0, store::EventLevel::Info, "evaluation", textOf(evaluations)));
     m_writer.commitStep(record);

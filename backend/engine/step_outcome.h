@@ -22,7 +22,12 @@ struct Budget {
     std::int64_t generatedTokens = 0;
     std::int64_t trainedTokens = 0;
     double trainSeconds = 0.0;      // steps without evaluation and checkpoints
+    double cpuSeconds = 0.0;        // processor time of the same steps, all threads together
     double evaluationSeconds = 0.0;
+    // Spent on the belief 'oracle', and in none of the sums above: it is an upper bound and no method.
+    std::int64_t oracleRollouts = 0;
+    std::int64_t oracleTokens = 0;
+    double oracleSeconds = 0.0;
 };
 
 struct PhaseTime {
@@ -33,18 +38,33 @@ struct PhaseTime {
 
 struct StepOutcome {
     std::int64_t step = 0;
-    std::vector<Group> fresh;      // graded; purpose train or explore
+    std::vector<Group> fresh;      // graded; what is trained on: purpose train or explore, or a reused reference
+    std::vector<Group> unused;     // graded, recorded and paid for, but not trained on: given up after screening, and in dynamic
+                                   // sampling without signal or beyond a full batch
     std::vector<Group> reference;  // graded; only in the first step of a round
+    std::int64_t rounds = 0;       // of generation; more than one only in dynamic sampling
     replay::ReplaySample replayed;
     std::vector<policy::TrainGroup> trained; // what the update got; fresh first, then replayed
     policy::UpdateReport update;
     std::int64_t freshAsked = 0;   // prompts the selector was asked for
-    std::int64_t freshGot = 0;
+    std::int64_t freshGot = 0;     // prompts found; in dynamic sampling groups with signal
+    std::int64_t droppedReplayed = 0; // replayed groups that turned out to be too far from the policy
     bool startedRound = false;
     std::vector<std::int64_t> roundReferences; // pool positions; of the round that began in this step
     std::vector<PhaseTime> phases;
-    double seconds = 0.0;
+    double seconds = 0.0;    // without the oracle's
+    double cpuSeconds = 0.0; // the same
 
+    // Everything that was generated in the step for prompts the strategy chose. Reused references were generated as references.
+    std::vector<const Group*> chosenGroups() const
+    {
+        std::vector<const Group*> groups;
+        for (const std::vector<Group>* part : { &fresh, &unused })
+            for (const Group& group : *part)
+                if (group.purpose != Purpose::Reference)
+                    groups.push_back(&group);
+        return groups;
+    }
     double secondsOf(const std::string& phase) const
     {
         double sum = 0.0;

@@ -56,9 +56,9 @@ void addRolloutMetrics(const StepOutcome& outcome, MetricList& metrics)
     Spread rewards, scores, lengths, prompts;
     std::int64_t truncated = 0;
     std::int64_t unparseable = 0;
-    for (const Group& group : outcome.fresh) {
-        prompts.add(static_cast<double>(group.promptTokens.size()));
-        for (const Rollout& rollout : group.rollouts) {
+    for (const Group* group : outcome.chosenGroups()) {
+        prompts.add(static_cast<double>(group->promptTokens.size()));
+        for (const Rollout& rollout : group->rollouts) {
             rewards.add(rollout.reward);
             scores.add(rollout.isSuccess() ? 1.0 : 0.0);
             lengths.add(static_cast<double>(rollout.tokens.size()));
@@ -78,7 +78,16 @@ void addRolloutMetrics(const StepOutcome& outcome, MetricList& metrics)
 
 void addChoiceMetrics(const StepOutcome& outcome, const RecordContext& context, MetricList& metrics)
 {
-    const difficulty::ChoiceMeasures choice = difficulty::measureChoice(outcome.fresh);
+    std::vector<Group> explored;
+    std::vector<Group> chosen;
+    for (const Group* group : outcome.chosenGroups())
+        (group->purpose == Purpose::Explore ? explored : chosen).push_back(*group);
+    std::vector<Group> all = chosen;
+    all.insert(all.end(), explored.begin(), explored.end());
+    const difficulty::ChoiceMeasures choice = difficulty::measureChoice(all);
+    metrics.add("generation/rounds", outcome.rounds);
+    metrics.add("generation/unused_groups", static_cast<std::int64_t>(outcome.unused.size()));
+    metrics.add("generation/missing_groups", outcome.freshAsked - outcome.freshGot);
     if (choice.groups > 0) {
         metrics.add("baseline_reward/pct_0", choice.allWrong);
         metrics.add("baseline_reward/pct_1", choice.allCorrect);
@@ -112,10 +121,6 @@ void addChoiceMetrics(const StepOutcome& outcome, const RecordContext& context, 
     std::vector<difficulty::PredictionPair> uniform;
     if (outcome.startedRound)
         uniform = estimates.references;
-    std::vector<Group> explored;
-    std::vector<Group> chosen;
-    for (const Group& group : outcome.fresh)
-        (group.purpose == Purpose::Explore ? explored : chosen).push_back(group);
     const auto exploredPairs = difficulty::pairWithEstimates(explored, estimates, context.pool);
     uniform.insert(uniform.end(), exploredPairs.begin(), exploredPairs.end());
     const auto chosenPairs = difficulty::pairWithEstimates(chosen, estimates, context.pool);
@@ -174,6 +179,8 @@ void addReplayMetrics(const StepOutcome& outcome, const RecordContext& context, 
     const auto groups = static_cast<double>(outcome.trained.size());
     metrics.add("replay/fraction", groups > 0 ? static_cast<double>(replayed) / groups : 0.0);
     metrics.add("replay/missing", outcome.replayed.missing());
+    metrics.add("replay/dropped_distant", outcome.droppedReplayed);
+    metrics.add("replay/fresh_fraction", context.freshFraction);
     if (replayed == 0)
         return;
     Spread ages;
@@ -209,10 +216,13 @@ void addTimingMetrics(const StepOutcome& outcome, const RecordContext& context, 
     metrics.add("timing_s/old_log_prob", outcome.secondsOf("old log-probs"));
     metrics.add("timing_s/update_actor", outcome.secondsOf("update"));
     std::int64_t tokens = 0;
-    for (const std::vector<Group>* groups : { &outcome.fresh, &outcome.reference })
-        for (const Group& group : *groups)
-            for (const Rollout& rollout : group.rollouts)
-                tokens += static_cast<std::int64_t>(rollout.tokens.size());
+    std::vector<const Group*> generated = outcome.chosenGroups();
+    for (const Group& group : outcome.reference)
+        if (group.purpose != Purpose::Oracle)
+            generated.push_back(&group);
+    for (const Group* group : generated)
+        for (const Rollout& rollout : group->rollouts)
+            tokens += static_cast<std::int64_t>(rollout.tokens.size());
     metrics.add("perf/total_num_tokens", tokens);
     metrics.add("perf/trained_tokens", outcome.update.trainedTokens);
     const double generating = outcome.secondsOf("generate") + outcome.secondsOf("reference");
@@ -224,6 +234,12 @@ void addTimingMetrics(const StepOutcome& outcome, const RecordContext& context, 
     metrics.add("budget/generated_tokens", context.budget.generatedTokens);
     metrics.add("budget/trained_tokens", context.budget.trainedTokens);
     metrics.add("budget/train_seconds", context.budget.trainSeconds);
+    metrics.add("budget/cpu_seconds", context.budget.cpuSeconds);
+    if (context.budget.oracleRollouts > 0) {
+        metrics.add("budget/oracle_rollouts", context.budget.oracleRollouts);
+        metrics.add("budget/oracle_tokens", context.budget.oracleTokens);
+        metrics.add("budget/oracle_seconds", context.budget.oracleSeconds);
+    }
     metrics.add("budget/evaluation_seconds", context.budget.evaluationSeconds);
     metrics.add("system/rss_gb", residentGigabytes());
 }
@@ -256,8 +272,8 @@ store::PredictionRound predictionRound(const StepOutcome& outcome, const RecordC
     round.signals.assign(estimates.signal.begin(), estimates.signal.end());
     for (const std::int64_t index : outcome.roundReferences)
         round.references.push_back(static_cast<std::int32_t>(index));
-    for (const Group& group : outcome.fresh)
-        round.selected.push_back(static_cast<std::int32_t>(group.promptIndex));
+    for (const Group* group : outcome.chosenGroups())
+        round.selected.push_back(static_cast<std::int32_t>(group->promptIndex));
     return round;
 }
 
@@ -360,13 +376,13 @@ store::StoredGroup storedGroup(const Group& group, const policy::TrainGroup* tra
 HealthFacts healthFacts(const StepOutcome& outcome, const config::RunConfig& config)
 {
     HealthFacts facts;
-    for (const Group& group : outcome.fresh) {
+    for (const Group* group : outcome.chosenGroups()) {
         ++facts.groups;
-        facts.groupsWithSignal += group.hasSignal() ? 1 : 0;
-        const std::int64_t successes = group.successes();
+        facts.groupsWithSignal += group->hasSignal() ? 1 : 0;
+        const std::int64_t successes = group->successes();
         facts.allWrong += successes == 0 ? 1 : 0;
-        facts.allCorrect += successes == static_cast<std::int64_t>(group.rollouts.size()) ? 1 : 0;
-        for (const Rollout& rollout : group.rollouts) {
+        facts.allCorrect += successes == std::ssize(group->rollouts) ? 1 : 0;
+        for (const Rollout& rollout : group->rollouts) {
             ++facts.rollouts;
             facts.truncated += rollout.finish == FinishReason::Length ? 1 : 0;
             facts.unparseable += rollout.verdict == Verdict::Unparseable ? 1 : 0;
@@ -377,6 +393,10 @@ HealthFacts healthFacts(const StepOutcome& outcome, const config::RunConfig& con
     facts.maxNewTokens = config.rollout.maxNewTokens;
     facts.replayMissing = outcome.replayed.missing();
     facts.isReplayFilled = outcome.freshGot == outcome.freshAsked;
+    facts.rounds = outcome.rounds;
+    facts.maxRounds = config.selection.strategy == "dynamic-sampling" ? config.selection.maxRounds : 0;
+    facts.groupsAsked = outcome.freshAsked;
+    facts.groupsGot = outcome.freshGot;
     facts.entropy = outcome.update.entropy;
     facts.replayedGroups = static_cast<std::int64_t>(outcome.replayed.groups.size());
     for (const replay::ReplayedGroup& group : outcome.replayed.groups)
@@ -403,9 +423,10 @@ store::StepRecord stepRecord(const StepOutcome& outcome, const RecordContext& co
     store::StepRecord record;
     record.step = storedStep(outcome.step);
     record.metrics = metrics.take();
-    for (const std::vector<Group>* groups : { &outcome.reference, &outcome.fresh })
-        for (const Group& group : *groups)
-            record.observations.push_back(observationOf(group));
+    for (const Group& group : outcome.reference)
+        record.observations.push_back(observationOf(group));
+    for (const Group* group : outcome.chosenGroups())
+        record.observations.push_back(observationOf(*group));
     if (outcome.startedRound && !context.selector.estimates().mean.empty())
         record.predictionRounds.push_back(predictionRound(outcome, context));
     if (context.buffer != nullptr) {
@@ -476,6 +497,8 @@ std::vector<store::StoredGroup> storedGroups(const StepOutcome& outcome, std::in
         add(group, nullptr, forFresh);
     for (const replay::ReplayedGroup& group : outcome.replayed.groups)
         add(*group.group, &group, maxRollouts);
+    for (const Group& group : outcome.unused)
+        add(group, nullptr, maxRollouts);
     return stored;
 }
 

@@ -24,6 +24,7 @@ struct RecordContext {
     const difficulty::Selector& selector;
     const replay::ReplayBuffer* buffer = nullptr; // null: no replay
     const Budget& budget;
+    double freshFraction = 1.0; // that the next step will use
 };
 
 store::StepRecord stepRecord(const StepOutcome& outcome, const RecordContext& context);

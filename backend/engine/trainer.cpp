@@ -18,40 +18,40 @@ constexpr double kPausePollSeconds = 0.2;
 // Raised inside a step when the run is asked to stop; the step is then undone.
 struct StepAbandoned { };
 
-std::int64_t tokensOf(const std::vector<Group>& groups)
+std::int64_t tokensOf(const Group& group)
 {
     std::int64_t tokens = 0;
-    for (const Group& group : groups)
-        for (const Rollout& rollout : group.rollouts)
-            tokens += static_cast<std::int64_t>(rollout.tokens.size());
+    for (const Rollout& rollout : group.rollouts)
+        tokens += std::ssize(rollout.tokens);
     return tokens;
 }
 
-std::int64_t rolloutsOf(const std::vector<Group>& groups)
+// log pi_old - log pi_behaviour of every row, summed over the response.
+std::vector<double> logWeights(const policy::TrainGroup& group)
 {
-    std::int64_t rollouts = 0;
-    for (const Group& group : groups)
-        rollouts += static_cast<std::int64_t>(group.rollouts.size());
-    return rollouts;
+    std::vector<double> weights;
+    for (const policy::TrainRow& row : group.rows) {
+        double sum = 0.0;
+        for (std::size_t i = 0; i < row.oldLogprobs.size(); ++i)
+            sum += static_cast<double>(row.oldLogprobs[i]) - static_cast<double>(row.behaviourLogprobs[i]);
+        weights.push_back(sum);
+    }
+    return weights;
 }
 
-// Mean length of the prompt's last responses; 0 if there were none.
-double expectedTokens(const difficulty::Ledger& ledger, PromptId prompt)
+// Effective sample size of the weights as a share of the rows; 0 when a weight is not finite.
+double effectiveShare(const std::vector<double>& logWeights)
 {
-    const std::vector<difficulty::LedgerEntry> history = ledger.history(prompt);
-    if (history.empty() || history.back().attempts == 0)
-        return 0.0;
-    return static_cast<double>(history.back().tokens) / static_cast<double>(history.back().attempts);
-}
-
-// Without reused references, which were counted and recorded when they were made.
-std::vector<Group> generatedGroups(const std::vector<Group>& fresh)
-{
-    std::vector<Group> groups;
-    for (const Group& group : fresh)
-        if (group.purpose != Purpose::Reference)
-            groups.push_back(group);
-    return groups;
+    double total = 0.0;
+    double squares = 0.0;
+    const double largest = logWeights.empty() ? 0.0 : *std::max_element(logWeights.begin(), logWeights.end());
+    for (const double logWeight : logWeights) {
+        const double weight = std::exp(logWeight - largest);
+        total += weight;
+        squares += weight * weight;
+    }
+    const double share = total * total / squares / static_cast<double>(std::max<std::size_t>(logWeights.size(), 1));
+    return std::isfinite(share) ? share : 0.0;
 }
 
 void append(std::vector<store::Event>& events, std::vector<store::Event> more)
@@ -84,6 +84,29 @@ policy::TrainGroup trainGroup(const Group& group, policy::Advantage kind, const 
     return train;
 }
 
+replay::FreshFractionFacts freshFractionFacts(const StepOutcome& outcome)
+{
+    replay::FreshFractionFacts facts;
+    facts.generationSeconds = outcome.secondsOf("generate");
+    facts.trainedTokens = outcome.update.trainedTokens;
+    facts.trainingSeconds = outcome.secondsOf("old log-probs") + outcome.secondsOf("update");
+    for (const Group* group : outcome.chosenGroups()) {
+        std::int64_t tokens = 0;
+        for (const Rollout& rollout : group->rollouts)
+            tokens += std::ssize(rollout.tokens);
+        facts.generatedTokens += tokens;
+        facts.freshGroups += group->hasSignal() ? 1 : 0;
+        facts.freshTokens += group->hasSignal() ? tokens : 0;
+    }
+    for (const replay::ReplayedGroup& replayed : outcome.replayed.groups) {
+        ++facts.replayedGroups;
+        for (const std::int64_t row : replayed.rows)
+            facts.replayedTokens += std::ssize(replayed.group->rollouts[static_cast<std::size_t>(row)].tokens);
+    }
+    facts.effectiveShare = outcome.update.effectiveSampleShare;
+    return facts;
+}
+
 } // namespace
 
 Trainer::Trainer(RunParts& parts, RunJournal& journal, launch::HeartbeatWriter& heartbeat, Session& session)
@@ -95,8 +118,7 @@ Trainer::Trainer(RunParts& parts, RunJournal& journal, launch::HeartbeatWriter& 
 {
 }
 
-template <typename Work>
-void Trainer::phase(StepOutcome& outcome, const char* name, Work work)
+void Trainer::phase(StepOutcome& outcome, const char* name, const std::function<void()>& work)
 {
     if (m_session.stop.stop_requested())
         throw StepAbandoned {};
@@ -150,11 +172,13 @@ std::optional<StepOutcome> Trainer::runStep()
     StepOutcome outcome;
     outcome.step = m_parts.progress.step;
     m_stepStarted = systemClock().steadySeconds();
+    const double cpuStarted = processCpuSeconds();
     try {
         selectAndGenerate(outcome);
-        phase(outcome, "record", [&] { recordInLedger(generatedGroups(outcome.fresh)); });
+        phase(outcome, "record", [&] { recordInLedger(outcome); });
         phase(outcome, "advantages", [&] { computeAdvantages(outcome); });
         phase(outcome, "old log-probs", [&] { fillBehaviour(outcome); });
+        learnFromReplay(outcome);
     } catch (const StepAbandoned&) {
         m_parts.selector->restoreState(selectorBefore);
         m_parts.ledger.rollBack(ledgerBefore);
@@ -167,89 +191,9 @@ std::optional<StepOutcome> Trainer::runStep()
     outcome.phases.push_back({ "update", started - m_stepStarted, systemClock().steadySeconds() - started });
     if (m_parts.buffer != nullptr)
         m_parts.buffer->append(outcome.fresh, outcome.step);
-    outcome.seconds = systemClock().steadySeconds() - m_stepStarted;
+    outcome.seconds = systemClock().steadySeconds() - m_stepStarted - outcome.secondsOf("oracle");
+    outcome.cpuSeconds += processCpuSeconds() - cpuStarted; // the oracle's share was taken off before
     return outcome;
-}
-
-std::int64_t Trainer::freshPerStep() const
-{
-    const auto prompts = static_cast<double>(m_parts.config.batch.promptsPerStep);
-    if (m_parts.buffer == nullptr)
-        return m_parts.config.batch.promptsPerStep;
-    return std::max<std::int64_t>(1, std::llround(prompts * m_parts.config.replay.freshFraction));
-}
-
-std::int64_t Trainer::plannedForRound() const
-{
-    const std::int64_t left = m_parts.config.run.steps - m_parts.progress.step;
-    return freshPerStep() * std::min(m_parts.config.selection.intervalSteps, std::max<std::int64_t>(1, left));
-}
-
-void Trainer::selectAndGenerate(StepOutcome& outcome)
-{
-    difficulty::Selector& selector = *m_parts.selector;
-    outcome.startedRound = selector.startsRound(outcome.step);
-    if (outcome.startedRound) {
-        measureReferences(outcome);
-        phase(outcome, "select", [&] { selector.beginRound(outcome.step, m_parts.ledger, plannedForRound()); });
-    }
-    const std::int64_t groupsWanted = m_parts.config.batch.promptsPerStep;
-    if (m_parts.buffer != nullptr)
-        phase(outcome, "replay", [&] {
-            Rng rng({ static_cast<std::uint64_t>(m_parts.config.run.seed), DrawPurpose::ReplayChoice, outcome.step, 0, 0 });
-            outcome.replayed = m_parts.buffer->sample(groupsWanted - freshPerStep(), outcome.step, rng);
-        });
-    std::vector<difficulty::Choice> choices;
-    phase(outcome, "select", [&] {
-        // Whatever the buffer could not give is filled with fresh prompts. Reused references are fresh groups too.
-        outcome.freshAsked = groupsWanted - static_cast<std::int64_t>(outcome.replayed.groups.size())
-            - static_cast<std::int64_t>(outcome.fresh.size());
-        choices = selector.take(outcome.step, std::max<std::int64_t>(0, outcome.freshAsked));
-        outcome.freshGot = static_cast<std::int64_t>(choices.size());
-    });
-    phase(outcome, "generate", [&] {
-        std::vector<Group> groups = rollOut(choices, Purpose::Train);
-        std::move(groups.begin(), groups.end(), std::back_inserter(outcome.fresh));
-    });
-    phase(outcome, "grade", [&] { m_parts.roller->grade(outcome.fresh, m_parts.prompts->prompts); });
-}
-
-void Trainer::measureReferences(StepOutcome& outcome)
-{
-    const std::vector<difficulty::Choice> references = m_parts.selector->chooseReferences(outcome.step);
-    if (references.empty())
-        return;
-    phase(outcome, "reference", [&] {
-        outcome.reference = rollOut(references, Purpose::Reference);
-        m_parts.roller->grade(outcome.reference, m_parts.prompts->prompts);
-        recordInLedger(outcome.reference);
-    });
-    for (const difficulty::Choice& choice : references)
-        outcome.roundReferences.push_back(choice.index);
-    if (!m_parts.config.selection.reuseReference)
-        return;
-    // References with signal are as good as fresh prompts: they were made by the present policy. They take part in the
-    // round's first step, up to the number of fresh prompts that it wants.
-    for (const Group& group : outcome.reference)
-        if (group.hasSignal() && static_cast<std::int64_t>(outcome.fresh.size()) < freshPerStep())
-            outcome.fresh.push_back(group);
-}
-
-std::vector<Group> Trainer::rollOut(const std::vector<difficulty::Choice>& choices, Purpose purpose)
-{
-    std::vector<RollRequest> requests;
-    for (const difficulty::Choice& choice : choices) {
-        const Purpose own = purpose == Purpose::Train ? choice.purpose() : purpose;
-        requests.push_back({ &m_parts.prompts->prompts[static_cast<std::size_t>(choice.index)], own,
-            m_parts.config.rollout.samplesPerPrompt, expectedTokens(m_parts.ledger, choice.prompt) });
-    }
-    return m_parts.roller->generate(requests, m_parts.progress.step, trainSampling(m_parts.config), m_session.stop);
-}
-
-void Trainer::recordInLedger(const std::vector<Group>& groups)
-{
-    for (const Group& group : groups)
-        m_parts.ledger.add(group);
 }
 
 void Trainer::computeAdvantages(StepOutcome& outcome)
@@ -267,26 +211,90 @@ void Trainer::fillBehaviour(StepOutcome& outcome)
 {
     // Replayed rows: pi_old is not the policy that sampled them. Fresh rows: the recorded log-probs serve, unless rollout and
     // trainer were found to differ too much; then the trainer's own take their place.
-    const auto firstReplayed = std::find_if(
-        outcome.trained.begin(), outcome.trained.end(), [](const policy::TrainGroup& group) { return group.isReplayed; });
-    m_parts.update->fillOldLogprobs({ firstReplayed, outcome.trained.end() });
+    const auto isReplayed = [](const policy::TrainGroup& group) { return group.isReplayed; };
+    m_parts.update->fillOldLogprobs({ std::find_if(outcome.trained.begin(), outcome.trained.end(), isReplayed), outcome.trained.end() });
+    dropDistantReplay(outcome);
     if (!m_parts.progress.recomputesLogprobs)
         return;
-    const std::span<policy::TrainGroup> fresh(outcome.trained.begin(), firstReplayed);
+    const std::span<policy::TrainGroup> fresh(
+        outcome.trained.begin(), std::find_if(outcome.trained.begin(), outcome.trained.end(), isReplayed));
     m_parts.update->fillOldLogprobs(fresh);
     for (policy::TrainGroup& group : fresh)
         for (policy::TrainRow& row : group.rows)
             row.behaviourLogprobs = row.oldLogprobs;
 }
 
-void Trainer::commit(StepOutcome& outcome)
+void Trainer::dropDistantReplay(StepOutcome& outcome)
+{
+    const double limit = m_parts.config.replay.minEffectiveShare;
+    if (limit <= 0.0)
+        return;
+    std::vector<PromptId> distant;
+    std::vector<replay::ReplayedGroup> kept;
+    const std::size_t firstReplayed = outcome.trained.size() - outcome.replayed.groups.size();
+    std::vector<policy::TrainGroup> trained(std::make_move_iterator(outcome.trained.begin()),
+        std::make_move_iterator(outcome.trained.begin() + static_cast<std::ptrdiff_t>(firstReplayed)));
+    for (std::size_t i = 0; i < outcome.replayed.groups.size(); ++i) {
+        policy::TrainGroup& group = outcome.trained[firstReplayed + i];
+        if (effectiveShare(logWeights(group)) < limit) {
+            distant.push_back(outcome.replayed.groups[i].group->prompt);
+            continue;
+        }
+        trained.push_back(std::move(group));
+        kept.push_back(std::move(outcome.replayed.groups[i]));
+    }
+    outcome.trained = std::move(trained);
+    outcome.replayed.groups = std::move(kept);
+    outcome.droppedReplayed = std::ssize(distant);
+    m_parts.buffer->drop(distant);
+}
+
+// The log-probs that replay needs anyway tell what an older group says about the present policy. Only whole groups do: the
+// positive rows alone would say that the prompt is always solved.
+void Trainer::learnFromReplay(const StepOutcome& outcome)
+{
+    difficulty::Belief* belief = m_parts.selector->belief();
+    if (belief == nullptr || outcome.replayed.groups.empty())
+        return;
+    std::vector<difficulty::ReplayedEvidence> evidence;
+    const std::size_t firstReplayed = outcome.trained.size() - outcome.replayed.groups.size();
+    for (std::size_t i = 0; i < outcome.replayed.groups.size(); ++i) {
+        const Group& group = *outcome.replayed.groups[i].group;
+        const policy::TrainGroup& trained = outcome.trained[firstReplayed + i];
+        if (trained.rows.size() != group.rollouts.size())
+            continue;
+        difficulty::ReplayedEvidence item { .prompt = group.prompt, .birthStep = group.birthStep, .success = {},
+            .logWeight = logWeights(trained) };
+        for (const Rollout& rollout : group.rollouts)
+            item.success.push_back(rollout.isSuccess() ? 1 : 0);
+        evidence.push_back(std::move(item));
+    }
+    belief->learnFromReplayed(evidence, outcome.step);
+}
+
+void Trainer::countSpending(const StepOutcome& outcome)
 {
     Budget& budget = m_parts.progress.budget;
-    std::vector<Group> generated = generatedGroups(outcome.fresh);
-    budget.rollouts += rolloutsOf(outcome.reference) + rolloutsOf(generated);
-    budget.generatedTokens += tokensOf(outcome.reference) + tokensOf(generated);
+    for (const Group* group : outcome.chosenGroups()) {
+        budget.rollouts += std::ssize(group->rollouts);
+        budget.generatedTokens += tokensOf(*group);
+    }
+    for (const Group& group : outcome.reference) {
+        const bool isOracle = group.purpose == Purpose::Oracle;
+        (isOracle ? budget.oracleRollouts : budget.rollouts) += std::ssize(group.rollouts);
+        (isOracle ? budget.oracleTokens : budget.generatedTokens) += tokensOf(group);
+    }
     budget.trainedTokens += outcome.update.trainedTokens;
     budget.trainSeconds += outcome.seconds;
+    budget.cpuSeconds += outcome.cpuSeconds;
+    budget.oracleSeconds += outcome.secondsOf("oracle");
+}
+
+void Trainer::commit(StepOutcome& outcome)
+{
+    countSpending(outcome);
+    if (m_parts.buffer != nullptr)
+        m_parts.progress.freshFraction.observe(freshFractionFacts(outcome), m_parts.config.replay);
     ++m_parts.progress.step;
 
     const HealthFacts facts = healthFacts(outcome, m_parts.config);
@@ -299,14 +307,16 @@ void Trainer::commit(StepOutcome& outcome)
             m_session.log.info(line);
 
     std::vector<Group> graded = outcome.reference;
-    std::move(generated.begin(), generated.end(), std::back_inserter(graded));
+    for (const Group* group : outcome.chosenGroups())
+        graded.push_back(*group);
     append(events, m_parts.audit.lookAtStep(graded, storedStep(outcome.step)));
 
     std::vector<EvaluationResult> evaluations;
     if (isEvaluationDue())
         evaluations = evaluate();
     append(events, m_parts.audit.lookAtEvaluation(evaluations, storedStep(outcome.step)));
-    const RecordContext context { m_parts.config, *m_parts.pool, *m_parts.selector, m_parts.buffer.get(), budget };
+    const RecordContext context { m_parts.config, *m_parts.pool, *m_parts.selector, m_parts.buffer.get(), m_parts.progress.budget,
+        m_parts.progress.freshFraction.fraction(m_parts.config.replay) };
     m_journal.commitStep(outcome, context, std::move(events), evaluations);
     report(outcome);
 }
@@ -353,8 +363,8 @@ void Trainer::report(const StepOutcome& outcome)
     const HealthFacts facts = healthFacts(outcome, m_parts.config);
     double reward = 0.0;
     std::int64_t rollouts = 0;
-    for (const Group& group : outcome.fresh)
-        for (const Rollout& rollout : group.rollouts) {
+    for (const Group* group : outcome.chosenGroups())
+        for (const Rollout& rollout : group->rollouts) {
             reward += rollout.reward;
             ++rollouts;
         }
@@ -369,8 +379,12 @@ void Trainer::report(const StepOutcome& outcome)
     text += concat("  without signal ", fixed(facts.groups > 0 ? 100.0 * without / static_cast<double>(facts.groups) : 0.0, 0), " %");
     if (const auto pearson = m_journal.lastMetric("dots/pred_pearson"))
         text += concat("  Pearson ", fixed(*pearson, 2));
-    const auto tokens = static_cast<double>(tokensOf(outcome.fresh) + tokensOf(outcome.reference));
-    text += concat("  ", formatCount(std::round(tokens / std::max(outcome.seconds, 1e-9))), " tokens/s  left ", formatDuration(left));
+    std::int64_t tokens = 0;
+    for (const Group* group : outcome.chosenGroups())
+        tokens += tokensOf(*group);
+    for (const Group& group : outcome.reference)
+        tokens += tokensOf(group);
+    text += concat("  ", formatCount(std::round(static_cast<double>(tokens) / std::max(outcome.seconds, 1e-9))), " tokens/s  left ", formatDuration(left));
     m_session.progress({ done, m_parts.config.run.steps, text });
 }
 

@@ -8,6 +8,7 @@
 #include "backend/launch/commands.h"
 #include "backend/launch/heartbeat.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,10 +28,19 @@ private:
     std::optional<StepOutcome> runStep();
     void selectAndGenerate(StepOutcome& outcome);
     void measureReferences(StepOutcome& outcome);
-    std::vector<Group> rollOut(const std::vector<difficulty::Choice>& choices, Purpose purpose);
-    void recordInLedger(const std::vector<Group>& groups);
+    void reuseReferences(StepOutcome& outcome) const;
+    void generateFresh(StepOutcome& outcome);
+    std::vector<Group> makeGroups(StepOutcome& outcome, const std::vector<difficulty::Choice>& choices);
+    std::vector<Group> rollOut(const std::vector<difficulty::Choice>& choices, std::int64_t samples);
+    void completeScreened(std::vector<Group>& groups);
+    void keepForTraining(StepOutcome& outcome, std::vector<Group> groups) const;
+    bool refills() const; // whether groups without signal are replaced
+    void recordInLedger(const StepOutcome& outcome);
     void computeAdvantages(StepOutcome& outcome);
     void fillBehaviour(StepOutcome& outcome);
+    void dropDistantReplay(StepOutcome& outcome);
+    void learnFromReplay(const StepOutcome& outcome);
+    void countSpending(const StepOutcome& outcome);
     std::int64_t plannedForRound() const;
     std::int64_t freshPerStep() const;
 
@@ -45,8 +55,7 @@ private:
     void obey(const launch::Command& command);
     void waitWhilePaused();
 
-    template <typename Work>
-    void phase(StepOutcome& outcome, const char* name, Work work);
+    void phase(StepOutcome& outcome, const char* name, const std::function<void()>& work);
 
     RunParts& m_parts;
     RunJournal& m_journal;

@@ -60,6 +60,29 @@ std::vector<policy::TrainGroup> carriedFromBytes(std::string_view bytes)
     return groups;
 }
 
+json freshFractionJson(const replay::FreshFraction::State& state)
+{
+    return { { "measured_steps", state.measuredSteps }, { "cost_ratio", state.costRatio },
+        { "generation_seconds", state.generationSeconds }, { "generation_tokens", state.generationTokens },
+        { "training_seconds", state.trainingSeconds }, { "training_tokens", state.trainingTokens }, { "generated", state.generated },
+        { "fresh_groups", state.freshGroups }, { "fresh_tokens", state.freshTokens }, { "replayed_groups", state.replayedGroups },
+        { "replayed_tokens", state.replayedTokens }, { "effective_share", state.effectiveShare } };
+}
+
+replay::FreshFraction::State freshFractionFromJson(const json& root)
+{
+    replay::FreshFraction::State state;
+    state.measuredSteps = root.at("measured_steps").get<std::int64_t>();
+    const std::pair<const char*, double*> numbers[] = { { "cost_ratio", &state.costRatio },
+        { "generation_seconds", &state.generationSeconds }, { "generation_tokens", &state.generationTokens },
+        { "training_seconds", &state.trainingSeconds }, { "training_tokens", &state.trainingTokens }, { "generated", &state.generated },
+        { "fresh_groups", &state.freshGroups }, { "fresh_tokens", &state.freshTokens }, { "replayed_groups", &state.replayedGroups },
+        { "replayed_tokens", &state.replayedTokens }, { "effective_share", &state.effectiveShare } };
+    for (const auto& [key, value] : numbers)
+        *value = root.at(key).get<double>();
+    return state;
+}
+
 json progressJson(const RunProgress& progress)
 {
     const Budget& budget = progress.budget;
@@ -67,7 +90,10 @@ json progressJson(const RunProgress& progress)
         { "budget",
             { { "rollouts", budget.rollouts }, { "generated_tokens", budget.generatedTokens },
                 { "trained_tokens", budget.trainedTokens }, { "train_seconds", budget.trainSeconds },
-                { "evaluation_seconds", budget.evaluationSeconds } } },
+                { "cpu_seconds", budget.cpuSeconds }, { "evaluation_seconds", budget.evaluationSeconds },
+                { "oracle_rollouts", budget.oracleRollouts }, { "oracle_tokens", budget.oracleTokens },
+                { "oracle_seconds", budget.oracleSeconds } } },
+        { "fresh_fraction", freshFractionJson(progress.freshFraction.state()) },
         { "active_rules", progress.activeRules }, { "recomputes_logprobs", progress.recomputesLogprobs },
         { "pinned", progress.pinned }, { "excluded", progress.excluded },
         { "changed_settings", progress.changedSettings } };
@@ -85,6 +111,11 @@ RunProgress progressFromJson(const fs::path& path)
         progress.budget.trainedTokens = budget.at("trained_tokens").get<std::int64_t>();
         progress.budget.trainSeconds = budget.at("train_seconds").get<double>();
         progress.budget.evaluationSeconds = budget.at("evaluation_seconds").get<double>();
+        progress.budget.cpuSeconds = budget.at("cpu_seconds").get<double>();
+        progress.budget.oracleRollouts = budget.at("oracle_rollouts").get<std::int64_t>();
+        progress.budget.oracleTokens = budget.at("oracle_tokens").get<std::int64_t>();
+        progress.budget.oracleSeconds = budget.at("oracle_seconds").get<double>();
+        progress.freshFraction.setState(freshFractionFromJson(root.at("fresh_fraction")));
         progress.activeRules = root.at("active_rules").get<std::set<std::string>>();
         progress.recomputesLogprobs = root.at("recomputes_logprobs").get<bool>();
         progress.pinned = root.at("pinned").get<std::vector<PromptId>>();

@@ -15,6 +15,7 @@
 #include "backend/engine/step_outcome.h"
 #include "backend/model/model.h"
 #include "backend/policy/policy_update.h"
+#include "backend/replay/fresh_fraction.h"
 #include "backend/replay/replay_buffer.h"
 
 #include <filesystem>
@@ -31,6 +32,7 @@ struct RunProgress {
     Budget budget;
     std::set<std::string> activeRules;
     bool recomputesLogprobs = false;
+    replay::FreshFraction freshFraction;
     std::vector<PromptId> pinned;
     std::vector<PromptId> excluded;
     std::map<std::string, std::string> changedSettings; // by command while running

@@ -3,6 +3,8 @@
 #include "backend/core/bytes.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <numeric>
 #include <unordered_set>
 
@@ -19,6 +21,15 @@ double meanReward(const Group& group)
     for (const Rollout& rollout : group.rollouts)
         total += rollout.reward;
     return total / static_cast<double>(group.rollouts.size());
+}
+
+double rewardVariance(const Group& group)
+{
+    const double centre = meanReward(group);
+    double squares = 0.0;
+    for (const Rollout& rollout : group.rollouts)
+        squares += (rollout.reward - centre) * (rollout.reward - centre);
+    return squares / static_cast<double>(group.rollouts.size());
 }
 
 double successRate(const Group& group)
@@ -106,6 +117,15 @@ Rule ruleFromName(std::string_view name)
     throw Error(ErrorKind::Config, concat("replay.rule: expected paper or released, found '", name, "'"));
 }
 
+Priority priorityFromName(std::string_view name)
+{
+    if (name == "uniform")
+        return Priority::Uniform;
+    if (name == "signal")
+        return Priority::Signal;
+    throw Error(ErrorKind::Config, concat("replay.priority: expected uniform or signal, found '", name, "'"));
+}
+
 BufferOptions bufferOptions(const config::ReplaySection& section, std::int64_t freshGroupsPerStep)
 {
     BufferOptions options;
@@ -113,6 +133,8 @@ BufferOptions bufferOptions(const config::ReplaySection& section, std::int64_t f
     options.rule = ruleFromName(section.rule);
     options.maxAgeSteps = section.maxAgeSteps;
     options.positiveOnly = section.positiveOnly;
+    options.priority = priorityFromName(section.priority);
+    options.freshnessDecay = section.freshnessDecay;
     options.freshGroupsPerStep = freshGroupsPerStep;
     return options;
 }
@@ -126,6 +148,9 @@ ReplayBuffer::ReplayBuffer(BufferOptions options)
     if (m_options.maxAgeSteps < 0)
         throw Error(
             ErrorKind::Config, concat("replay.max_age_steps: expected 0 or more, found ", m_options.maxAgeSteps));
+    if (!(m_options.freshnessDecay > 0.0 && m_options.freshnessDecay <= 1.0))
+        throw Error(ErrorKind::Config,
+            concat("replay.freshness_decay: expected more than 0 and at most 1, found ", m_options.freshnessDecay));
     if (m_options.rule == Rule::Released
         && (m_options.freshGroupsPerStep < 0 || m_options.freshGroupsPerStep > m_options.capacity))
         throw Error(ErrorKind::Config,
@@ -145,15 +170,42 @@ ReplaySample ReplayBuffer::sample(std::int64_t count, std::int64_t step, Rng& rn
     for (std::size_t i = 0; i < m_groups.size(); ++i)
         if (m_groups[i]->birthStep < step)
             candidates.push_back(i);
-    shuffle(candidates, rng);
-    candidates.resize(std::min(candidates.size(), static_cast<std::size_t>(result.asked)));
-    for (const std::size_t i : candidates)
+    for (const std::size_t i : draw(std::move(candidates), result.asked, step, rng))
         result.groups.push_back(
             { m_groups[i], rowsToTrain(*m_groups[i], m_options.positiveOnly), step - m_groups[i]->birthStep });
 
     if (m_options.rule == Rule::Released)
         keepNewest(m_options.capacity - m_options.freshGroupsPerStep);
     return result;
+}
+
+// Weighted without replacement: the largest log weight + Gumbel noise, one draw for each candidate in the buffer's order.
+std::vector<std::size_t> ReplayBuffer::draw(
+    std::vector<std::size_t> candidates, std::int64_t count, std::int64_t step, Rng& rng) const
+{
+    const std::size_t taken = std::min(candidates.size(), static_cast<std::size_t>(count));
+    if (m_options.priority == Priority::Uniform && m_options.freshnessDecay == 1.0) {
+        shuffle(candidates, rng);
+        candidates.resize(taken);
+        return candidates;
+    }
+    std::vector<std::pair<double, std::size_t>> scored; // all have signal, so their variance is not 0
+    for (const std::size_t i : candidates) {
+        const auto age = static_cast<double>(step - m_groups[i]->birthStep);
+        const double priority = m_options.priority == Priority::Signal ? std::log(rewardVariance(*m_groups[i])) : 0.0;
+        scored.emplace_back(priority + age * std::log(m_options.freshnessDecay) + rng.gumbel(), i);
+    }
+    std::sort(scored.begin(), scored.end(), std::greater<>());
+    std::vector<std::size_t> chosen;
+    for (std::size_t i = 0; i < taken; ++i)
+        chosen.push_back(scored[i].second);
+    return chosen;
+}
+
+void ReplayBuffer::drop(std::span<const PromptId> prompts)
+{
+    std::erase_if(m_groups,
+        [&](const auto& group) { return std::find(prompts.begin(), prompts.end(), group->prompt) != prompts.end(); });
 }
 
 void ReplayBuffer::append(std::vector<Group> fresh, std::int64_t step)

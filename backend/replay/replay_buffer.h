@@ -24,10 +24,18 @@ enum class Rule {
 };
 Rule ruleFromName(std::string_view name); // throws Error{Config}
 
+enum class Priority {
+    Uniform, // the published one
+    Signal, // proportional to the variance of a group's rewards: near one half there is most left to learn
+};
+Priority priorityFromName(std::string_view name); // throws Error{Config}
+
 struct BufferOptions {
     std::int64_t capacity = 512; // groups, C
     Rule rule = Rule::Paper;
     std::int64_t maxAgeSteps = 0; // older groups are dropped; 0: no limit
+    Priority priority = Priority::Uniform;
+    double freshnessDecay = 1.0; // weight of a group in the draw per step of its age; in (0, 1]
     bool positiveOnly = false; // train again only rows with positive advantage
     std::int64_t freshGroupsPerStep = 0; // delta B, for the trim of Rule::Released
 };
@@ -68,11 +76,14 @@ class ReplayBuffer {
 public:
     explicit ReplayBuffer(BufferOptions options); // throws Error{Config}
 
-    // Up to `count` groups, uniformly without replacement, all of different prompts and born before `step`.
+    // Up to `count` groups, by priority and freshness without replacement, all of different prompts and born before `step`.
     ReplaySample sample(std::int64_t count, std::int64_t step, Rng& rng);
     // The fresh groups of the step. Texts are not kept. A second call for the same or an earlier step is
     // Error{Internal}.
     void append(std::vector<Group> fresh, std::int64_t step);
+
+    // Removes the groups of these prompts: measured to be too far from the present policy.
+    void drop(std::span<const PromptId> prompts);
 
     std::int64_t size() const { return static_cast<std::int64_t>(m_groups.size()); }
     std::span<const std::shared_ptr<const Group>> groups() const { return m_groups; } // oldest first
@@ -82,6 +93,7 @@ public:
     void restore(std::string_view bytes); // throws Error{Checkpoint}; options stay
 
 private:
+    std::vector<std::size_t> draw(std::vector<std::size_t> candidates, std::int64_t count, std::int64_t step, Rng& rng) const;
     void keepNewest(std::int64_t count);
     void keepLastOfEachPrompt();
     void dropOlderThanLimit(std::int64_t step);

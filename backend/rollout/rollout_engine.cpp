@@ -19,6 +19,7 @@ DrawPurpose drawPurposeOf(Purpose purpose)
     case Purpose::Screen: return DrawPurpose::ScreenRollout;
     case Purpose::Explore: return DrawPurpose::ExploreRollout;
     case Purpose::Evaluate: return DrawPurpose::EvaluateRollout;
+    case Purpose::Oracle: return DrawPurpose::OracleRollout;
     case Purpose::Train: break;
     }
     return DrawPurpose::TrainRollout;

@@ -74,11 +74,12 @@ struct RunCurves {
     Series trained;
     Series trainSeconds;
     Series wall;
+    Series cpuSeconds;
 
     Cost at(double step) const
     {
         return { step, counterAt(rollouts, step), counterAt(generated, step), counterAt(trained, step), counterAt(trainSeconds, step),
-                 counterAt(wall, step) };
+                 counterAt(wall, step), counterAt(cpuSeconds, step) };
     }
 };
 
@@ -91,6 +92,7 @@ RunCurves readCurves(const RunReader& reader, const std::string& metric)
     curves.trained = reader.series("budget/trained_tokens");
     curves.trainSeconds = reader.series("budget/train_seconds");
     curves.wall = wallClock(reader);
+    curves.cpuSeconds = reader.series("budget/cpu_seconds");
     for (std::size_t i = curves.accuracy.values.size(); i-- > 0;) {
         if (std::isnan(curves.accuracy.values[i])) {
             curves.accuracy.values.erase(curves.accuracy.values.begin() + static_cast<std::ptrdiff_t>(i));

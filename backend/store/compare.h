@@ -25,6 +25,7 @@ struct Cost {
     double trainedTokens = kMissing;
     double trainSeconds = kMissing;  // steps alone
     double totalSeconds = kMissing;  // wall time since the first step, evaluation and checkpoints included, pauses between resumes not
+    double cpuSeconds = kMissing;    // processor time of the steps
 };
 
 struct RunComparison {

@@ -44,7 +44,7 @@ CREATE VIEW visible_metrics AS SELECT m.step, n.name, m.value FROM metrics m JOI
 CREATE VIEW visible_steps AS SELECT t.step, t.segment, t.wall_ms FROM steps t JOIN segments s ON s.id = t.segment
     WHERE s.cut_after IS NULL OR t.step <= s.cut_after;
 CREATE VIEW ledger AS SELECT o.step, o.prompt, p.id AS prompt_id,
-    CASE o.purpose WHEN 0 THEN 'train' WHEN 1 THEN 'reference' WHEN 2 THEN 'screen' WHEN 3 THEN 'explore' ELSE 'evaluate' END AS purpose,
+    CASE o.purpose WHEN 0 THEN 'train' WHEN 1 THEN 'reference' WHEN 2 THEN 'screen' WHEN 3 THEN 'explore' WHEN 5 THEN 'oracle' ELSE 'evaluate' END AS purpose,
     o.attempts, o.successes, o.tokens, o.truncated, o.unparseable, o.reward_sum, o.logprob_sum
     FROM observations o JOIN segments s ON s.id = o.segment LEFT JOIN prompts p ON p.prompt = o.prompt
     WHERE s.cut_after IS NULL OR o.step <= s.cut_after;

@@ -17,7 +17,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::vector<std::string> kCommandNames = { "gui", "train", "validate", "eval", "generate", "warmup", "predictor", "compare", "grade", "export",
+const std::vector<std::string> kCommandNames = { "gui", "train", "validate", "eval", "generate", "warmup", "predictor", "compare", "simulate", "grade", "export",
     "snapshot", "inspect", "bench", "doctor", "rank" };
 
 class InFolder : public testing::Test {
@@ -54,6 +54,43 @@ TEST_F(InFolder, Help_OfEveryCommand_IsOnStdout)
         EXPECT_THAT(finished.err, IsEmpty()) << name;
     }
     EXPECT_THAT(run({ "train", "--help" }).out, HasSubstr("rollout.samples_per_prompt = 8"));
+}
+
+TEST_F(InFolder, Simulate_TruthFromAFile_JudgesEveryRound)
+{
+    std::string truth = "step,prompt,success_rate\n";
+    for (int prompt = 1; prompt <= 40; ++prompt)
+        truth += std::string("0,") + std::to_string(prompt) + (prompt <= 10 ? ",0.5\n" : ",0\n");
+    write(m_folder / "truth.csv", truth + "9,1,0.5\n");
+    const json result = runJson({ "simulate", "--truth", "truth.csv", "--strategy", "mopps", "--belief", "posterior", "--prompts-per-step", "4",
+        "--json" });
+    EXPECT_EQ(result["prompts"], 40);
+    ASSERT_EQ(result["rounds"].size(), 10U);
+    EXPECT_DOUBLE_EQ(result["rounds"][9]["pool_effective_ratio"].get<double>(), 0.25 * (1.0 - 2.0 / 256.0));
+    EXPECT_GT(result["rounds"][9]["effective_ratio"].get<double>(), 0.5) << "ten steps have shown which prompts have signal";
+    EXPECT_EQ(result["rounds"][9]["rollouts"], 10 * 4 * 8);
+    const json uniform = runJson({ "simulate", "--truth", "truth.csv", "--strategy", "uniform", "--prompts-per-step", "4", "--json" });
+    EXPECT_TRUE(uniform["rounds"][9]["pearson"].is_null()) << "a uniform choice believes nothing";
+}
+
+TEST_F(InFolder, TimeToTarget_BadFiles_NameFileAndLine)
+{
+    const std::vector<std::pair<std::string, std::string>> cases = {
+        { "seeds = [1]\n", "expected at least one [[method]]" },
+        { "[[method]]\nname = \"a\"\nconfig = \"a.toml\"\n", "expected seeds" },
+        { "seeds = [1]\n[[method]]\nname = \"a\"\n", "file.toml:2: method 'a': expected config" },
+        { "seeds = [1]\nsmothing = 0.5\n", "file.toml:2: unknown key 'smothing'; did you mean 'smoothing'?" },
+        { "seeds = [1]\nbaseline = \"b\"\n[[method]]\nname = \"a\"\nconfig = \"a.toml\"\n", "found 'b'" },
+        { "seeds = [1]\n[[method]]\nname = \"a\"\nconfig = \"x\"\n[[method]]\nname = \"a\"\nconfig = \"x\"\n", "stands twice" },
+        { "seeds = \"1\"\n", "seeds: expected a list of integers" },
+        { "seeds = [\n", "file.toml:" },
+    };
+    for (const auto& [text, expected] : cases) {
+        write(m_folder / "file.toml", text);
+        const Finished finished = run({ "bench", "time-to-target", "file.toml" });
+        EXPECT_EQ(finished.code, 2) << text;
+        EXPECT_THAT(finished.err, HasSubstr(expected)) << text;
+    }
 }
 
 TEST_F(InFolder, Validate_GoodConfiguration_ShowsTheSums)

@@ -68,7 +68,12 @@ INSTANTIATE_TEST_SUITE_P(Models, WrongUseOf, testing::Values(
     WrongUse { { "predictor", "fit" }, "found 'fit'" },
     WrongUse { { "predictor", "train" }, "is required" },
     WrongUse { { "predictor", "embed", "none", "--data", "x", "--out", "y" }, "MODEL: no such file or folder: none" },
-    WrongUse { { "bench" }, "expected decode, step, select or grade, found nothing" },
+    WrongUse { { "bench" }, "expected decode, step, select, grade or time-to-target, found nothing" },
+    WrongUse { { "bench", "time-to-target", "none.toml" }, "FILE: no such file or folder: none.toml" },
+    WrongUse { { "simulate" }, "expected one of RUN, --truth FILE and --world NAME, found 0 of them" },
+    WrongUse { { "simulate", "--world", "flat" }, "expected item-response, clusters, forgetting or jumps, found 'flat'" },
+    WrongUse { { "simulate", "--truth", "none.csv" }, "--truth: no such file or folder: none.csv" },
+    WrongUse { { "simulate", "--world", "jumps", "--belief", "guess" }, "--belief" },
     WrongUse { { "bench", "decode", "--sequences", "0" }, "--sequences" },
     WrongUse { { "bench", "decode", "--model", "none" }, "--model" }));
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kCalibrationBins = 10;
 
-bool isUniformPurpose(Purpose purpose) { return purpose == Purpose::Reference || purpose == Purpose::Explore || purpose == Purpose::Screen; }
+bool isUniformPurpose(Purpose purpose) { return purpose == Purpose::Reference || purpose == Purpose::Explore || purpose == Purpose::Oracle; }
 
 const store::PredictionRound* roundInForce(const std::vector<store::PredictionRound>& rounds, std::int64_t step)
 {

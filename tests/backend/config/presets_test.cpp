@@ -17,16 +17,18 @@ RunConfig preset(const std::string& name)
     return report.loaded.config;
 }
 
-TEST(Presets, Names_AreTheFive)
+TEST(Presets, Names_AreTheNine)
 {
-    EXPECT_THAT(presetNames(), testing::UnorderedElementsAre("grpo", "dots", "dots-rr", "dots-released", "dots-rr-released"));
+    EXPECT_THAT(presetNames(),
+        testing::UnorderedElementsAre(
+            "grpo", "dots", "dots-rr", "dots-released", "dots-rr-released", "dapo", "mopps", "snis", "midpoint"));
 }
 
 TEST(Presets, All_ShareThePublishedConstants)
 {
     for (const std::string& name : presetNames()) {
         const RunConfig config = preset(name);
-        EXPECT_EQ(config.batch.promptsPerStep, 512) << name;
+        EXPECT_EQ(config.batch.promptsPerStep, name == "midpoint" ? 256 : 512) << name;
         EXPECT_EQ(config.batch.promptsPerUpdate, 64) << name;
         EXPECT_EQ(config.rollout.samplesPerPrompt, 8) << name;
         EXPECT_EQ(config.rollout.maxNewTokens, 3072) << name;
@@ -34,8 +36,8 @@ TEST(Presets, All_ShareThePublishedConstants)
         EXPECT_EQ(config.optimizer.learningRate, 1e-6) << name;
         EXPECT_EQ(config.optimizer.beta2, 0.999) << name;
         EXPECT_EQ(config.policy.clipLow, 0.2) << name;
-        EXPECT_EQ(config.policy.clipHigh, 0.2) << name;
-        EXPECT_FALSE(config.policy.dropGroupsWithoutSignal) << name;
+        EXPECT_EQ(config.policy.clipHigh, name == "dapo" ? 0.28 : 0.2) << name;
+        EXPECT_EQ(config.policy.dropGroupsWithoutSignal, name == "dapo" || name == "midpoint") << name;
         EXPECT_EQ(config.policy.klCoefficient, 0.0) << name;
         EXPECT_EQ(config.run.steps, 60) << name;
     }
@@ -83,6 +85,19 @@ TEST(Presets, Dots_HasItsFourNumbersAndReplayOnlyInRr)
     EXPECT_EQ(preset("dots-rr").replay.freshFraction, 0.5);
     EXPECT_EQ(preset("dots-rr").replay.capacity, 512);
     EXPECT_EQ(preset("grpo").selection.strategy, "uniform");
+}
+
+TEST(Presets, Competitors_DifferInStrategyAndBelief)
+{
+    EXPECT_EQ(preset("dapo").selection.strategy, "dynamic-sampling");
+    EXPECT_EQ(preset("dapo").selection.generationPrompts, 1536);
+    EXPECT_EQ(preset("mopps").selection.strategy, "mopps");
+    EXPECT_EQ(preset("mopps").selection.belief, "posterior");
+    EXPECT_EQ(preset("snis").selection.belief, "snis");
+    EXPECT_TRUE(preset("snis").replay.enabled) << "without replay there are no importance weights";
+    EXPECT_FALSE(preset("snis").replay.positiveOnly) << "positive rows alone say nothing about the rate";
+    EXPECT_EQ(preset("midpoint").selection.strategy, "midpoint");
+    EXPECT_EQ(preset("midpoint").selection.belief, "midpoint");
 }
 
 } // namespace

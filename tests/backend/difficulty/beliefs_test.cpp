@@ -118,6 +118,34 @@ TEST(LastSeenBelief, Learn_LastGroupCounts)
     EXPECT_NEAR(belief->estimate(5).signal[0], 0.25 * 0.75 * 8 / 7, 1e-12);
 }
 
+TEST(OracleBelief, Learn_OnlyFreshMeasurementsOfThisRoundCount)
+{
+    const PromptPool pool(idsUpTo(4));
+    const auto belief = makeOracleBelief(pool);
+    Ledger ledger;
+    ledger.add(entryOf(1, 0, 4, Purpose::Oracle));
+    belief->learn(ledger, 0);
+    EXPECT_EQ(belief->estimate(0).mean, (std::vector<double> { 0.5, 0, 0, 0 }));
+    EXPECT_DOUBLE_EQ(belief->estimate(0).signal[0], 0.25) << "at most 1/4, though the unbiased estimate is 2/7";
+    ledger.add(entryOf(2, 0, 8, Purpose::Train));
+    ledger.add(entryOf(3, 1, 2, Purpose::Oracle));
+    belief->learn(ledger, 1);
+    EXPECT_EQ(belief->estimate(1).mean, (std::vector<double> { 0, 0, 0.25, 0 }));
+    EXPECT_DOUBLE_EQ(belief->estimate(1).signal[2], 0.25 * 0.75 * 8 / 7);
+}
+
+TEST(MidpointOptions, Parts_AreSwitchedOneByOne)
+{
+    const std::vector<std::string> none;
+    EXPECT_FALSE(midpointOptions(none).useCounts || midpointOptions(none).useEmbeddings || midpointOptions(none).useDrift
+        || midpointOptions(none).useImportance || midpointOptions(none).useSignalHead);
+    const std::vector<std::string> two = { "counts", "signal" };
+    EXPECT_TRUE(midpointOptions(two).useCounts && midpointOptions(two).useSignalHead);
+    EXPECT_FALSE(midpointOptions(two).useEmbeddings || midpointOptions(two).useDrift || midpointOptions(two).useImportance);
+    const std::vector<std::string> wrong = { "luck" };
+    EXPECT_THROW(midpointOptions(wrong), Error);
+}
+
 TEST(Snis, ImportanceEstimate_ByHand)
 {
     const ReplayedEvidence evidence { 1, 0, { 1, 0, 0, 1 }, { std::log(2.0), 0.0, std::log(0.5), 9.0 } };

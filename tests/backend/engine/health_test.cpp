@@ -39,6 +39,25 @@ TEST(HealthRules, Look_HealthyStep_IsQuiet)
     EXPECT_TRUE(rules.active().empty());
 }
 
+TEST(HealthRules, Look_DynamicSamplingRunsOutOfRounds_NamesTheCap)
+{
+    HealthRules rules { {} };
+    HealthFacts facts = healthyFacts();
+    facts.maxRounds = 3;
+    facts.rounds = 3;
+    facts.groupsAsked = 16;
+    facts.groupsGot = 11;
+    const auto events = rules.look(facts, 1);
+    ASSERT_THAT(rulesOf(events), testing::ElementsAre("dynamic_sampling_cap"));
+    EXPECT_THAT(events.front().message, HasSubstr("11 of 16 groups with signal among 10 prompts in 3 rounds"));
+    EXPECT_THAT(events.front().message, HasSubstr("selection.max_rounds = 3"));
+    facts.rounds = 2; // the pool ended first
+    HealthRules other { {} };
+    EXPECT_THAT(other.look(facts, 1).front().message, HasSubstr("pool has no more prompts"));
+    facts.groupsGot = 16;
+    EXPECT_TRUE(HealthRules { {} }.look(facts, 1).empty());
+}
+
 TEST(HealthRules, Look_ConditionLasts_SpeaksOnceAndAgainAfterItEnded)
 {
     HealthRules rules { {} };

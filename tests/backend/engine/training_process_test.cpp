@@ -1,5 +1,6 @@
 // The main job as users run it: the program trains the demo, is killed, and goes on bit for bit.
 #include "backend/core/files.h"
+#include "backend/store/rollout_store.h"
 #include "tests/support/fixtures.h"
 
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
+#include <map>
 #include <sstream>
 #include <sys/wait.h>
 #include <thread>
@@ -115,20 +117,104 @@ protected:
 
 } // namespace
 
-class ResumeTest : public TrainingTest, public testing::WithParamInterface<const char*> {};
+struct Resumed {
+    const char* name;
+    const char* config;
+    std::vector<std::string> settings = {};
+};
+void PrintTo(const Resumed& resumed, std::ostream* out) { *out << resumed.name; }
+
+class ResumeTest : public TrainingTest, public testing::WithParamInterface<Resumed> {};
 
 TEST_P(ResumeTest, Train_KilledAndResumed_EqualsAnUninterruptedRunBitForBit)
 {
-    ASSERT_EQ(train(m_folder / "whole", GetParam()), 0) << output();
-    const Child killed(words(m_folder / "cut", GetParam()), m_folder / "output");
+    const Resumed& c = GetParam();
+    ASSERT_EQ(train(m_folder / "whole", c.config, c.settings), 0) << output();
+    const Child killed(words(m_folder / "cut", c.config, c.settings), m_folder / "output");
     ASSERT_TRUE(waitForStep(m_folder / "cut", 3)) << output();
     killed.kill(SIGKILL);
     killed.wait();
-    ASSERT_EQ(train(m_folder / "cut", GetParam()), 0) << output();
+    ASSERT_EQ(train(m_folder / "cut", c.config, c.settings), 0) << output();
     expectSame(m_folder / "whole", m_folder / "cut", "step_000006");
 }
 
-INSTANTIATE_TEST_SUITE_P(Configurations, ResumeTest, testing::Values("grpo.toml", "dots.toml", "dots-rr.toml"));
+INSTANTIATE_TEST_SUITE_P(Configurations, ResumeTest,
+    testing::Values(Resumed { "grpo", "grpo.toml" }, Resumed { "dots", "dots.toml" }, Resumed { "dotsRr", "dots-rr.toml" },
+        Resumed { "dynamicSampling", "dapo.toml", { "selection.interval_steps=2" } }, Resumed { "mopps", "mopps.toml" },
+        Resumed { "midpoint", "midpoint.toml", { "rollout.screen_samples=3" } }, Resumed { "midpointReplay", "midpoint-rr.toml" },
+        Resumed { "snis", "dots-rr.toml", { "selection.belief=\"snis\"", "selection.predictor_path=\"\"", "replay.positive_only=false" } },
+        Resumed { "lastSeen", "dots.toml", { "selection.belief=\"last_seen\"", "selection.predictor_path=\"\"" } },
+        Resumed { "oracle", "midpoint.toml", { "selection.belief=\"oracle\"", "selection.oracle_prompts=32" } }),
+    [](const auto& item) { return std::string(item.param.name); });
+
+TEST_F(TrainingTest, Train_DynamicSampling_FillsTheBatchAndCountsEveryRollout)
+{
+    ASSERT_EQ(train(m_folder / "run", "dapo.toml", { "run.steps=2", "eval.every_steps=0", "eval.at_start=false" }), 0) << output();
+    std::int64_t rollouts = 0;
+    for (const json& line : metrics(m_folder / "run")) {
+        if (!line.contains("generation/rounds"))
+            continue;
+        EXPECT_EQ(line["actor/dropped_groups"], 0.0);
+        EXPECT_EQ(line["generation/missing_groups"], 0.0) << "one or two rounds suffice at the start";
+        const auto rounds = line["generation/rounds"].get<std::int64_t>();
+        rollouts += rounds * 48 * 8;
+        EXPECT_EQ(line["budget/rollouts"], rollouts) << "rounds of 48 prompts, kept or not";
+        EXPECT_EQ(line["generation/unused_groups"], rounds * 48 - 16);
+    }
+    EXPECT_GT(rollouts, 0);
+}
+
+TEST_F(TrainingTest, Train_DynamicSamplingWithTooFewRounds_TrainsOnWhatThereIsAndNamesTheCap)
+{
+    ASSERT_EQ(train(m_folder / "run", "dapo.toml",
+                  { "run.steps=1", "eval.every_steps=0", "eval.at_start=false", "selection.generation_prompts=4", "selection.max_rounds=2" }),
+        0)
+        << output();
+    EXPECT_THAT(test::read(m_folder / "run" / "log" / "rank0.log"), testing::HasSubstr("selection.max_rounds = 2"));
+    EXPECT_EQ(metrics(m_folder / "run").back()["budget/rollouts"], 2 * 4 * 8);
+}
+
+// The same prompts with and without screening: what is completed must be the very group that would have been made at once.
+TEST_F(TrainingTest, Train_Screening_GivesUpGroupsAndCompletesOthersUnchanged)
+{
+    const std::vector<std::string> settings = { "run.steps=1", "eval.every_steps=0", "eval.at_start=false", "store.rollouts_per_step=-1" };
+    std::vector<std::string> screened = settings;
+    screened.push_back("rollout.screen_samples=3");
+    ASSERT_EQ(train(m_folder / "full", "uniform.toml", settings), 0) << output();
+    ASSERT_EQ(train(m_folder / "screened", "uniform.toml", screened), 0) << output();
+    std::map<std::int64_t, store::StoredGroup> full;
+    for (store::StoredGroup& group : store::RolloutReader(m_folder / "full").groups(1))
+        full[group.promptIndex] = std::move(group);
+    std::int64_t completed = 0;
+    const auto groups = store::RolloutReader(m_folder / "screened").groups(1);
+    ASSERT_EQ(groups.size(), full.size());
+    for (const store::StoredGroup& group : groups) {
+        const std::vector<store::StoredRollout>& whole = full.at(group.promptIndex).rollouts;
+        ASSERT_EQ(group.rollouts.size(), group.purpose == Purpose::Screen ? 3U : 8U);
+        bool differs = false;
+        for (std::size_t i = 0; i < group.rollouts.size(); ++i) {
+            EXPECT_EQ(group.rollouts[i].rollout.tokens, whole[i].rollout.tokens);
+            differs = differs || (i < 3 && whole[i].rollout.reward != whole[0].rollout.reward);
+        }
+        EXPECT_EQ(differs, group.purpose == Purpose::Train);
+        completed += differs ? 1 : 0;
+    }
+    EXPECT_GT(completed, 0);
+    EXPECT_LT(completed, 16);
+    EXPECT_EQ(metrics(m_folder / "screened").back()["budget/rollouts"], 16 * 3 + completed * 5);
+}
+
+TEST_F(TrainingTest, Train_Oracle_CostsAreCountedApart)
+{
+    ASSERT_EQ(train(m_folder / "run", "midpoint.toml",
+                  { "run.steps=2", "eval.every_steps=0", "eval.at_start=false", "selection.belief=\"oracle\"", "selection.oracle_prompts=32",
+                      "selection.exploration_share=0" }),
+        0)
+        << output();
+    const json last = metrics(m_folder / "run").back();
+    EXPECT_EQ(last["budget/oracle_rollouts"], 2 * 32 * 8);
+    EXPECT_EQ(last["budget/rollouts"], 2 * 16 * 8);
+}
 
 TEST_F(TrainingTest, Train_Terminated_StopsWithACheckpointAndGoesOn)
 {

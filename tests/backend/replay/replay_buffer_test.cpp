@@ -270,5 +270,48 @@ TEST(ReplayBuffer, Options_OutOfRange_NameTheKey)
     }
 }
 
+// With weights 1 and 1/4 for the two ages, one of two groups is drawn 4 times as often.
+TEST(ReplayPriority, Freshness_DrawsInTheRatioOfTheWeights)
+{
+    std::map<PromptId, int> drawn;
+    for (std::int64_t trial = 0; trial < 4000; ++trial) {
+        ReplayBuffer buffer({ .capacity = 8, .freshnessDecay = 0.5 });
+        buffer.append({ withSignal(1, 0) }, 0);
+        buffer.append({ withSignal(2, 2) }, 2);
+        Rng rng = rngOf(trial);
+        ++drawn[buffer.sample(1, 3, rng).groups.front().group->prompt];
+    }
+    EXPECT_NEAR(drawn[2] / 4000.0, 0.8, 0.03) << "four standard errors are 0.025";
+}
+
+TEST(ReplayPriority, Signal_DrawsInTheRatioOfTheVariances)
+{
+    std::map<PromptId, int> drawn;
+    for (std::int64_t trial = 0; trial < 4000; ++trial) {
+        ReplayBuffer buffer({ .capacity = 8, .priority = Priority::Signal });
+        buffer.append({ groupOf(1, 0, { 1, 0, 0, 0, 0, 0, 0, 0 }), groupOf(2, 0, { 1, 1, 1, 1, 0, 0, 0, 0 }) }, 0);
+        Rng rng = rngOf(trial);
+        ++drawn[buffer.sample(1, 1, rng).groups.front().group->prompt];
+    }
+    EXPECT_NEAR(drawn[2] / 4000.0, 0.25 / (0.25 + 7.0 / 64.0), 0.03);
+}
+
+TEST(ReplayPriority, Drop_RemovesThesePromptsForGood)
+{
+    ReplayBuffer buffer({ .capacity = 8, .priority = Priority::Signal });
+    buffer.append({ withSignal(1, 0), withSignal(2, 0), withSignal(3, 0) }, 0);
+    buffer.drop(std::vector<PromptId> { 1, 3, 99 });
+    EXPECT_EQ(promptsIn(buffer), (std::vector<PromptId> { 2 }));
+    Rng rng = rngOf(1);
+    EXPECT_EQ(buffer.sample(3, 1, rng).missing(), 2);
+}
+
+TEST(ReplayPriority, BadNamesAndDecays_AreErrors)
+{
+    EXPECT_THROW(priorityFromName("age"), Error);
+    EXPECT_THROW(ReplayBuffer({ .freshnessDecay = 0.0 }), Error);
+    EXPECT_THROW(ReplayBuffer({ .freshnessDecay = 1.5 }), Error);
+}
+
 } // namespace
 } // namespace midpoint::replay

@@ -1,0 +1,46 @@
+// The file of `midpoint bench time-to-target`: methods, seeds, learning rates and the target.
+//
+//   baseline = "grpo"                  ratios are to it, and its plateau is the target
+//   target = 0.85                      instead of the plateau
+//   metric = "val-core/heldout/acc/mean@2"     otherwise the held-out accuracy that all runs have
+//   smoothing = 0.5                    weight of the past in the mean over evaluations
+//   seeds = [1, 2, 3]
+//   scan_seed = 11                     on which learning rates are tried
+//   overrides = ["run.threads=1"]      for every run
+//
+//   [[method]]
+//   name = "midpoint"
+//   config = "midpoint.toml"           relative to the file
+//   overrides = ["run.steps=60"]
+//   learning_rates = [5e-5, 1e-4, 2e-4]   one run of each on scan_seed; the best last accuracy is used for all seeds
+//   setup_seconds = 140                time spent before any run, reported apart
+#pragma once
+
+#include "backend/store/time_to_target.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace midpoint::app {
+
+struct PlannedMethod {
+    std::string name;
+    std::filesystem::path config; // absolute
+    std::vector<std::string> overrides; // those of the file first
+    std::vector<double> learningRates;
+    double setupSeconds = 0.0;
+};
+
+struct TimeToTargetPlan {
+    store::TargetRule rule;
+    std::vector<std::int64_t> seeds;
+    std::int64_t scanSeed = 0;
+    std::vector<PlannedMethod> methods;
+};
+
+// Throws Error{Config} with file and line.
+TimeToTargetPlan readTimeToTargetPlan(const std::filesystem::path& file);
+
+} // namespace midpoint::app

@@ -1,0 +1,69 @@
+// `midpoint bench time-to-target`: several methods, several seeds each, and what every one spent until its smoothed held-out
+// accuracy reached the same target. Medians over seeds with the lowest and the highest beside them: for the few seeds that such
+// a comparison has, that says more than a standard error would.
+#pragma once
+
+#include "backend/store/compare.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace midpoint::store {
+
+struct MethodRun {
+    std::int64_t seed = 0;
+    std::filesystem::path folder;
+    std::string failure; // empty: the run is complete
+};
+struct Method {
+    std::string name;
+    std::optional<double> learningRate; // that the method was run with; empty: its configuration's
+    double setupSeconds = 0.0;          // spent before any run (labels, training of a predictor), counted apart
+    std::vector<MethodRun> runs;
+};
+
+struct TargetRule {
+    std::string baseline;          // the method that ratios are to
+    std::optional<double> target;  // empty: the baseline's plateau, the mean over seeds of its last smoothed accuracy
+    std::string metric;            // empty: the held-out accuracy that all runs have
+    double smoothing = 0.5;
+};
+
+// Over seeds. A seed that did not reach the target counts as more than any that did, so the median can be infinite.
+struct OverSeeds {
+    double median = kMissing;
+    double lowest = kMissing;
+    double highest = kMissing;
+};
+
+struct MethodResult {
+    Method method;
+    std::vector<RunComparison> runs; // of the complete ones, in their order
+    std::int64_t reached = 0;        // of those
+    OverSeeds steps, rollouts, generatedTokens, trainedTokens, trainSeconds, cpuSeconds; // to the target
+    OverSeeds finalAccuracy, bestAccuracy;                                             // final: smoothed
+    double evaluationSeconds = 0.0;  // median of whole runs; in no other number
+};
+
+struct TimeToTarget {
+    std::string metric;
+    double target = kMissing;
+    bool isPlateau = false;
+    std::string baseline;
+    std::vector<MethodResult> methods;
+};
+
+// Throws Error{Data} if the baseline has no complete run or runs share no held-out accuracy.
+TimeToTarget timeToTarget(const std::vector<Method>& methods, const TargetRule& rule);
+
+OverSeeds overSeeds(std::vector<double> values); // infinity: not reached
+
+std::string renderText(const TimeToTarget& result);
+std::string renderJson(const TimeToTarget& result);
+// Tables benchmark, method, method_run; an older file of that name is replaced as a whole.
+void writeDatabase(const TimeToTarget& result, const std::filesystem::path& file);
+
+} // namespace midpoint::store
