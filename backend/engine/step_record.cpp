@@ -14,7 +14,7 @@ namespace {
 
 using store::Metric;
 
-// Adds metrics one after another; a missing value is left out rather than stored as a number.
+// A missing value is left out rather than stored as a number.
 class MetricList {
 public:
     void add(const std::string& name, double value) { m_metrics.push_back({ name, value }); }
@@ -78,8 +78,7 @@ void addRolloutMetrics(const StepOutcome& outcome, MetricList& metrics)
 
 void addChoiceMetrics(const StepOutcome& outcome, const RecordContext& context, MetricList& metrics)
 {
-    std::vector<Group> explored;
-    std::vector<Group> chosen;
+    std::vector<Group> explored, chosen;
     for (const Group* group : outcome.chosenGroups())
         (group->purpose == Purpose::Explore ? explored : chosen).push_back(*group);
     std::vector<Group> all = chosen;
@@ -208,13 +207,10 @@ double residentGigabytes()
 void addTimingMetrics(const StepOutcome& outcome, const RecordContext& context, MetricList& metrics)
 {
     metrics.add("timing_s/step", outcome.seconds);
-    metrics.add("timing_s/select", outcome.secondsOf("select"));
-    metrics.add("timing_s/reference", outcome.secondsOf("reference"));
-    metrics.add("timing_s/gen", outcome.secondsOf("generate"));
-    metrics.add("timing_s/reward", outcome.secondsOf("grade"));
-    metrics.add("timing_s/adv", outcome.secondsOf("advantages"));
-    metrics.add("timing_s/old_log_prob", outcome.secondsOf("old log-probs"));
-    metrics.add("timing_s/update_actor", outcome.secondsOf("update"));
+    for (const auto& [name, phase] : { std::pair("select", "select"), std::pair("reference", "reference"), std::pair("gen", "generate"),
+             std::pair("reward", "grade"), std::pair("adv", "advantages"), std::pair("old_log_prob", "old log-probs"),
+             std::pair("update_actor", "update") })
+        metrics.add(concat("timing_s/", name), outcome.secondsOf(phase));
     std::int64_t tokens = 0;
     std::vector<const Group*> generated = outcome.chosenGroups();
     for (const Group& group : outcome.reference)
