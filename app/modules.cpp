@@ -51,6 +51,19 @@ engine::EngineApi& openEngine()
     return *findFunction<engine::EngineApi*()>(module, "midpoint_engine_api")();
 }
 
+kernels::cuda::Module& openCuda()
+{
+    void* module = openModule(kCudaModule, "this build has no CUDA module; it is built where nvcc is found, see MIDPOINT_CUDA");
+    return *findFunction<kernels::cuda::Module*()>(module, "midpoint_cuda_module")();
+}
+
+void compareTwins(const std::string& operation, kernels::cuda::Module& module, const kernels::cuda::TwinReport& report)
+{
+    void* engine = openModule(kEngineModule, "the references are in the training engine; configure it with MIDPOINT_ENGINE=ON");
+    findFunction<decltype(midpoint_compare_twins)>(engine, "midpoint_compare_twins")(
+        operation, module, kernels::cuda::TwinSizes::Large, report);
+}
+
 bool hasDisplay()
 {
     return isSet("DISPLAY") || isSet("WAYLAND_DISPLAY") || isSet("QT_QPA_PLATFORM");

@@ -1,11 +1,13 @@
 // midpoint doctor: what this machine and this build can do, and what stands in the way.
 #include "app/commands.h"
 #include "app/console.h"
+#include "app/cuda_device.h"
 #include "app/machine.h"
 #include "app/modules.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 
+#include <fstream>
 #include <iostream>
 
 namespace midpoint::app {
@@ -31,6 +33,26 @@ json describeEngine(bool withSelfTest)
     return found;
 }
 
+// True if a self-test on a device found an operation that differs from its reference.
+bool hasFailures(const json& report)
+{
+    const json& tested = report["cuda"].contains("selftest") ? report["cuda"]["selftest"] : json::array();
+    for (const json& device : tested.is_array() ? tested : json::array())
+        for (const json& operation : device["operations"])
+            if (!operation["failures"].empty())
+                return true;
+    return false;
+}
+
+// The file that the owner of a machine can send.
+void writeReport(const std::string& path, const json& report)
+{
+    std::ofstream file(path);
+    file << report.dump(2) << "\n";
+    if (!file.flush())
+        throw Error(ErrorKind::Io, concat("cannot write the report to ", path));
+}
+
 json problemsOf(const json& report)
 {
     json problems = json::array();
@@ -39,8 +61,10 @@ json problemsOf(const json& report)
     if (report.contains("engine_error"))
         problems.push_back("the engine cannot be opened: " + report["engine_error"].get<std::string>());
     const bool hasGpu = !report["machine"]["gpus"].empty();
-    if (hasGpu && !report["build"]["modules"]["libmidpoint_cuda.so"].get<bool>())
-        problems.push_back("there is a GPU, but this build has no CUDA module (MIDPOINT_CUDA=ON)");
+    if (hasGpu && report["cuda"].contains("problem"))
+        problems.push_back("there is a GPU that cannot be used: " + report["cuda"]["problem"].get<std::string>());
+    if (hasFailures(report))
+        problems.push_back("operations on the CUDA device differ from their references, see cuda.selftest");
     constexpr std::uint64_t kLowDiskBytes = 2'000'000'000;
     if (report["machine"]["disk_free_bytes"].get<std::uint64_t>() < kLowDiskBytes)
         problems.push_back("less than 2 GB of disk are free here: checkpoints may not fit");
@@ -53,12 +77,15 @@ int runDoctor(const Words& words)
 {
     bool withSelfTest = false;
     bool asJson = false;
-    CommandLine line("doctor", "Says what this machine and this build can do. Exit code 1 if training is not possible.");
-    line.flag("--selftest", withSelfTest, "Generate a few tokens with a tiny random model");
+    std::string reportFile;
+    CommandLine line("doctor", "Says what this machine and this build can do. Exit code 1 if training is not possible or an operation is wrong.");
+    line.flag("--selftest", withSelfTest,
+        "Generate a few tokens with a tiny random model; compare every operation on a CUDA device with its reference");
+    line.add("--report", reportFile, "Write the report to this file too");
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))
         return 0;
-    json report = { { "build", describeBuild() }, { "machine", describeMachine() } };
+    json report = { { "build", describeBuild() }, { "machine", describeMachine() }, { "cuda", describeCuda() } };
     if (report["build"]["modules"][kEngineModule].get<bool>()) {
         try {
             report["engine"] = describeEngine(withSelfTest);
@@ -66,9 +93,13 @@ int runDoctor(const Words& words)
             report["engine_error"] = error.what();
         }
     }
+    if (withSelfTest)
+        report["cuda"]["selftest"] = selfTestCuda(report["cuda"]);
     report["problems"] = problemsOf(report);
+    if (!reportFile.empty())
+        writeReport(reportFile, report);
     printResult(report.dump(2), asJson);
-    return report.contains("engine") ? 0 : 1;
+    return report.contains("engine") && !hasFailures(report) ? 0 : 1;
 }
 
 } // namespace midpoint::app

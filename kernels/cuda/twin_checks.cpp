@@ -7,7 +7,7 @@
 
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <iterator>
 
 namespace midpoint::kernels::cuda {
 namespace {
@@ -314,16 +314,16 @@ void Twins::sample()
 {
     const SampleSettings all[] = { { 1.0, 0, 1.0 }, { 0.6, 0, 1.0 }, { 0.0, 0, 1.0 }, { 1.0, 1, 1.0 }, { 1.0, 7, 1.0 }, { 1.0, 300, 1.0 },
         { 0.8, 0, 0.9 }, { 1.0, 0, 0.999 }, { 1.0, 0, 1e-6 }, { 1.3, 20, 0.8 }, { 1.0, 1 << 20, 0.5 } };
-    for (const Size& size : { Size { 0, 5 }, { 2, 1 }, { 6, 2 }, { 6, 75 }, { 3, 1031 } })
+    for (const Size& size : { Size { 0, 5 }, { 1, 1 }, { 2, 2 }, { 3, 75 }, { 2, 1031 } })
         for (const SampleSettings& settings : all)
             compareSample(size.rows, size.width, settings, 3.0);
     compareSample(1, 151936, all[0], 3.0);
     compareSample(1, 151936, all[6], 3.0);
-    compareSample(2, 6000, { 1.0, 0, 0.9 }, 0.1); // too flat for the candidates
-    compareSample(2, 6000, { 1.0, 4000, 1.0 }, 0.1);
+    compareSample(1, 6000, { 1.0, 0, 0.9 }, 0.1); // too flat for the candidates
+    compareSample(1, 6000, { 1.0, 4000, 1.0 }, 0.1);
     if (isLarge())
         for (const SampleSettings& settings : all)
-            compareSample(64, 151936, settings, 3.0);
+            compareSample(8, 151936, settings, 3.0);
     // Rows that are not finite.
     for (const float bad : { std::nanf(""), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity() }) {
         HostArray logits(kFloat, 37);
@@ -450,8 +450,8 @@ void Twins::packedAttention()
         comparePacked({ { 0 }, { 5, 0, 3 }, { 0, 2 } }, 2, 1, 3, type);
         comparePacked({ { 17, 1, 16, 33 }, { 1, 40 }, { 31 } }, 4, 2, 32, type);
         comparePacked({ { 16, 15, 17 } }, 6, 2, 64, type);
-        comparePacked({ { 70, 65, 64 } }, 2, 1, 128, type);
-        comparePacked({ { 40, 33 } }, 2, 2, 200, type);
+        comparePacked({ { 66, 5, 33 } }, 2, 1, 128, type);
+        comparePacked({ { 34, 9 } }, 2, 2, 200, type);
         comparePacked({ { 9, 3 } }, 1, 1, 256, type);
         if (isLarge())
             comparePacked({ { 150, 350, 1 }, { 65 } }, 6, 2, 128, type);
@@ -482,36 +482,27 @@ void Twins::linear()
             }
 }
 
-struct NamedTwin {
-    const char* name;
-    void (Twins::*run)();
-};
-constexpr NamedTwin kTwins[] = { { "rms_norm", &Twins::rmsNorm }, { "rotary", &Twins::rotary }, { "swiglu", &Twins::swiglu },
-    { "token_logprob", &Twins::tokenLogprob }, { "uniform_numbers", &Twins::uniformNumbers }, { "sample", &Twins::sample },
-    { "paged_attention", &Twins::pagedAttention }, { "packed_attention", &Twins::packedAttention }, { "linear", &Twins::linear } };
+constexpr void (Twins::*kRuns[])() = { &Twins::rmsNorm, &Twins::rotary, &Twins::swiglu, &Twins::tokenLogprob, &Twins::uniformNumbers,
+    &Twins::sample, &Twins::pagedAttention, &Twins::packedAttention, &Twins::linear };
+static_assert(std::size(kRuns) == std::size(kTwinOperations));
 
 } // namespace
 
-const std::vector<std::string>& twinOperations()
-{
-    static const std::vector<std::string> names = [] {
-        std::vector<std::string> list;
-        for (const NamedTwin& twin : kTwins)
-            list.emplace_back(twin.name);
-        return list;
-    }();
-    return names;
-}
-
 void compareTwins(const std::string& operation, Module& module, TwinSizes sizes, const TwinReport& report)
 {
-    for (const NamedTwin& twin : kTwins)
-        if (operation == twin.name) {
+    for (std::size_t i = 0; i < std::size(kRuns); ++i)
+        if (operation == kTwinOperations[i]) {
             Twins twins(operation, module, sizes, report);
-            (twins.*twin.run)();
+            (twins.*kRuns[i])();
             return;
         }
     throw Error(ErrorKind::Internal, concat("there is no operation '", operation, "'"));
 }
 
 } // namespace midpoint::kernels::cuda
+
+void midpoint_compare_twins(const std::string& operation, midpoint::kernels::cuda::Module& module, midpoint::kernels::cuda::TwinSizes sizes,
+    const midpoint::kernels::cuda::TwinReport& report)
+{
+    midpoint::kernels::cuda::compareTwins(operation, module, sizes, report);
+}

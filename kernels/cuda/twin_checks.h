@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <vector>
 
 namespace midpoint::kernels::cuda {
 
@@ -22,8 +21,13 @@ using TwinReport = std::function<void(const TwinResult&)>;
 
 enum class TwinSizes : std::uint8_t { Small, Large }; // Large: those too that take long where a device is emulated
 
-const std::vector<std::string>& twinOperations();
-// Throws Error{Internal} for an operation that is not among twinOperations(), Error{Resource} for what the device reports.
+inline constexpr const char* kTwinOperations[] = { "rms_norm", "rotary", "swiglu", "token_logprob", "uniform_numbers", "sample",
+    "paged_attention", "packed_attention", "linear" };
+// Throws Error{Internal} for an operation that is not among kTwinOperations, Error{Resource} for what the device reports.
 void compareTwins(const std::string& operation, Module& module, TwinSizes sizes, const TwinReport& report);
 
 } // namespace midpoint::kernels::cuda
+
+// compareTwins, exported by libmidpoint_engine for a program that opens the engine with dlopen.
+extern "C" void midpoint_compare_twins(const std::string& operation, midpoint::kernels::cuda::Module& module,
+    midpoint::kernels::cuda::TwinSizes sizes, const midpoint::kernels::cuda::TwinReport& report);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstring>
+#include <fstream>
 
 namespace midpoint::app::test {
 namespace {
@@ -192,6 +193,21 @@ TEST_F(InFolder, Doctor_Json_TellsMachineAndModules)
     EXPECT_GT(report["machine"]["cores"].get<int>(), 0);
     EXPECT_GT(report["machine"]["memory_bytes"].get<std::int64_t>(), 0);
     EXPECT_EQ(finished.code, report.contains("engine") ? 0 : 1);
+    // Without a device there is a reason, with one there is none.
+    EXPECT_EQ(report["cuda"]["module"], report["build"]["modules"]["libmidpoint_cuda.so"]);
+    EXPECT_EQ(report["cuda"]["devices"].empty(), report["cuda"].contains("problem"));
+}
+
+TEST_F(InFolder, Doctor_SelfTest_WritesOneReport)
+{
+    const Finished finished = run({ "doctor", "--selftest", "--json", "--report", "report.json" });
+    const json report = json::parse(finished.out);
+    std::ifstream file(m_folder / "report.json");
+    EXPECT_EQ(json::parse(file), report);
+    if (report["cuda"].contains("problem"))
+        EXPECT_EQ(report["cuda"]["selftest"]["skipped"], report["cuda"]["problem"]);
+    else
+        EXPECT_EQ(report["cuda"]["selftest"].size(), report["cuda"]["devices"].size());
 }
 
 std::string safetensors(const std::string& header, std::size_t dataBytes)

@@ -53,7 +53,7 @@ void expectTwins(const std::string& operation, Module& module, TwinSizes sizes)
     EXPECT_GT(compared, 0);
 }
 
-class CudaTwins : public testing::TestWithParam<std::string> {};
+class CudaTwins : public testing::TestWithParam<const char*> {};
 
 TEST_P(CudaTwins, EmulatedBlocks_AnyShapeAndType_EqualReference) { expectTwins(GetParam(), *test::emulatedModule(), TwinSizes::Small); }
 
@@ -66,7 +66,7 @@ TEST_P(CudaTwins, Device_AnyShapeAndType_EqualsReference)
     expectTwins(GetParam(), *module, TwinSizes::Large);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CudaTwins, testing::ValuesIn(twinOperations()), [](const auto& tested) { return tested.param; });
+INSTANTIATE_TEST_SUITE_P(All, CudaTwins, testing::ValuesIn(kTwinOperations), [](const auto& tested) { return std::string(tested.param); });
 
 TEST(CudaOperations, ShapesThatDoNotFit_Throw)
 {

@@ -21,7 +21,7 @@ struct LinearCase {
 
 TEST(PackedLinear, AnySizeTypeAndIsa_EqualsReferenceForAnyNumberOfRows)
 {
-    for (const LinearCase& c : { LinearCase { 0, 3, 4 }, { 1, 1, 1 }, { 2, 5, 3 }, { 9, 75, 128 }, { 33, 97, 65 }, { 15, 48, 7 }, { 3, 300, 33 } })
+    for (const LinearCase& c : { LinearCase { 0, 3, 4 }, { 1, 1, 1 }, { 2, 5, 3 }, { 9, 75, 128 }, { 33, 97, 65 }, { 15, 48, 7 }, { 3, 300, 33 }, { 3, 30, 333 }, { 8, 12, 512 } })
         for (const ElementType type : test::elementTypes())
             for (const CpuIsa isa : availableIsas())
                 for (const ElementType yType : { type, ElementType::Float32 }) {
@@ -69,7 +69,7 @@ struct PagedCase {
 
 TEST(PagedAttention, AnyShapeTypeAndIsa_EqualsReference)
 {
-    for (const PagedCase& c : { PagedCase { 1, 1, 1, 16 }, { 4, 2, 32, 16 }, { 9, 3, 64, 16 }, { 7, 1, 20, 32 }, { 5, 5, 128, 48 }, { 66, 1, 4, 16 } })
+    for (const PagedCase& c : { PagedCase { 1, 1, 1, 16 }, { 4, 2, 32, 16 }, { 9, 3, 64, 16 }, { 7, 1, 20, 32 }, { 5, 5, 128, 48 }, { 66, 1, 4, 16 }, { 12, 2, 128, 16 }, { 2, 1, 256, 16 } })
         for (const ElementType type : test::elementTypes()) {
             Rng rng = test::testRng(11);
             const PagedCacheShape shape { c.blockTokens, c.keyValueHeads, c.headDim, type };

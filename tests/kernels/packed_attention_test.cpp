@@ -44,6 +44,8 @@ std::vector<Layout> layouts()
         makeLayout({ { 16, 15, 17 } }, 6, 2, 64),
         makeLayout({ { 7, 9, 5 }, { 2 } }, 3, 3, 20),
         makeLayout({ { 300, 70 } }, 3, 1, 128),
+        makeLayout({ { 34, 9 } }, 2, 2, 200),
+        makeLayout({ { 9, 3 } }, 1, 1, 256),
     };
 }
 

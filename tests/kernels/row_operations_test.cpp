@@ -18,7 +18,7 @@ struct Size {
     std::int64_t rows;
     std::int64_t width;
 };
-const Size kSizes[] = { { 0, 8 }, { 1, 1 }, { 3, 7 }, { 5, 16 }, { 2, 33 }, { 70, 128 }, { 300, 35 }, { 1, 20001 } };
+const Size kSizes[] = { { 0, 8 }, { 1, 1 }, { 3, 7 }, { 5, 16 }, { 2, 33 }, { 70, 128 }, { 300, 35 }, { 2, 1536 }, { 1, 20001 } };
 
 std::string describe(const Size& size, ElementType type, CpuIsa isa)
 {
