@@ -6,6 +6,7 @@
 #include "kernels/cuda/operation_set.h"
 
 #include <algorithm>
+#include <cuda_architectures.h>
 
 namespace midpoint::kernels::cuda {
 
