@@ -210,6 +210,7 @@ TEST_F(WindowTest, Labels_AreNotClippedAtTheSmallestSize)
     for (const QString& name : window.screenNames()) {
         window.showScreen(name);
         QTest::qWait(30);
+        QCoreApplication::sendPostedEvents(nullptr, QEvent::LayoutRequest); // a text that has just arrived has its place now
         for (const QLabel* label : window.findChildren<QLabel*>()) {
             const bool isFlexible = label->wordWrap() || label->sizePolicy().horizontalPolicy() == QSizePolicy::Ignored || label->text().isEmpty();
             if (!label->isVisible() || isFlexible)

@@ -258,6 +258,7 @@ void BufferPage::hideEmptyColumns()
             isEmpty = std::isnan(m_model->index(row, column).data(RowsModel::NumberRole).toDouble());
         m_table->setColumnHidden(column, isEmpty);
     }
+    m_table->resizeColumnsToContents();
 }
 
 void BufferPage::showValues()

@@ -289,7 +289,7 @@ void DifficultyPage::showValues()
     values.push_back({ tr("near the target"), s.pairs > 0 ? percent(s.inBandShare) : none,
         tr("difficulty %1 ± %2").arg(number(1.0 - m_view->request.targetSuccess), number(m_view->request.bandHalfWidth)), tr("Share of measured groups within the target band.") });
     values.push_back({ tr("measured groups"), QString::number(s.pairs),
-        m_view->roundStep >= 0 ? tr("%1, round of step %2").arg(qs(m_view->belief)).arg(m_view->roundStep) : tr("no predictions"), {} });
+        m_view->roundStep >= 0 ? tr("round of step %1").arg(m_view->roundStep) : tr("no predictions"), m_view->roundStep >= 0 ? tr("Predicted by: %1.").arg(qs(m_view->belief)) : QString() });
     m_values->setValues(std::move(values));
 }
 
@@ -303,6 +303,7 @@ void DifficultyPage::showPlots()
     m_scatter->setPlaceholder(hasPairs ? QString() : nothing);
     m_calibration->setPlaceholder(hasPairs ? QString() : nothing);
     m_histogram->setPlaceholder(m_view && (hasPairs || m_view->roundStep >= 0) ? QString() : nothing);
+    refreshPearson();
     if (!m_view)
         return;
     std::vector<ScatterPoint> points;
@@ -322,7 +323,6 @@ void DifficultyPage::showPlots()
     sets.push_back({ tr("selected, predicted"), m_view->binEdges, m_view->selectedShare, 1, false });
     sets.push_back({ tr("measured"), m_view->binEdges, m_view->measuredShare, 0, false });
     m_histogram->setHistograms(std::move(sets));
-    refreshPearson();
 }
 
 void DifficultyPage::refreshPearson()

@@ -302,7 +302,9 @@ void LivePage::refreshMarkers()
             if (std::isfinite(marker->x))
                 markers.push_back(*marker);
         }
-    if (markers.size() > kMaximumMarkers) // warnings and errors matter more than old checkpoints
+    constexpr std::ptrdiff_t kMaximumCheckpoints = 20; // more would be a line of triangles
+    const auto checkpoints = std::count_if(markers.begin(), markers.end(), [](const PlotMarker& m) { return m.kind == MarkerKind::Checkpoint; });
+    if (markers.size() > kMaximumMarkers || checkpoints > kMaximumCheckpoints) // warnings and errors matter more
         markers.erase(std::remove_if(markers.begin(), markers.end(), [](const PlotMarker& m) { return m.kind == MarkerKind::Checkpoint; }), markers.end());
     if (markers.size() > kMaximumMarkers)
         markers.erase(markers.begin(), markers.end() - static_cast<std::ptrdiff_t>(kMaximumMarkers));

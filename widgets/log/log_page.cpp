@@ -109,7 +109,7 @@ FailureAdvice adviseOn(const RunHeader& header, const std::vector<LogLine>& line
     for (std::size_t i = lines.size() > 200 ? lines.size() - 200 : 0; i < lines.size(); ++i)
         text += "\n" + lines[i].text;
     if (kind == RunStateKind::Lost) {
-        result.cause = LogPage::tr("%1: the process is gone and left no record of its end: it was killed, or the machine went down.").arg(state);
+        result.cause = LogPage::tr("LOST: the process is gone and left no record of its end: it was killed, or the machine went down.");
         result.advice = LogPage::tr("Resume continues from the newest complete checkpoint. If it happens again, look for the out-of-memory killer in the system's log (dmesg).");
     } else if (kind == RunStateKind::NoHeartbeat) {
         result.cause = LogPage::tr("%1: the process is there but has given no sign of life.").arg(state);

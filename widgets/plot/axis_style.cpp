@@ -6,13 +6,23 @@
 
 #include "widgets/plot/qcustomplot_keywords.h"
 
+#include <cmath>
+
 namespace midpoint::gui {
 
 namespace {
 
 // Large counts as 8.1k instead of 8.1e3: ticks of steps, tokens and rollouts.
+// Whole steps have whole ticks: 2 or 5, never 2.5.
 class CompactTicker : public QCPAxisTicker {
 protected:
+    double getTickStep(const QCPRange& range) override
+    {
+        const double step = QCPAxisTicker::getTickStep(range);
+        const double power = std::pow(10.0, std::floor(std::log10(step) + 1e-9));
+        const double mantissa = step / power;
+        return std::abs(mantissa - 2.5) < 1e-6 ? 2.0 * power : step;
+    }
     QString getTickLabel(double tick, const QLocale& locale, QChar format, int precision) override
     {
         const double size = std::abs(tick);

@@ -181,8 +181,8 @@ void RunsPage::refreshDifferences()
     m_differenceModel->setColumns(std::move(columns));
     m_differenceModel->setRows(m_differenceRows.size());
     m_differences->resizeColumnsToContents();
-    constexpr int kWidestKey = 300;
-    constexpr int kWidestValue = 200;
+    constexpr int kWidestKey = 240;
+    constexpr int kWidestValue = 120;
     for (int column = 0; column < m_differenceModel->columnCount(); ++column)
         m_differences->setColumnWidth(column, std::min(m_differences->columnWidth(column) + 8, column == 0 ? kWidestKey : kWidestValue));
     m_differenceTitle->setText(compared.size() < 2 ? tr("Settings that differ: choose at least two runs")

@@ -347,7 +347,7 @@ void MainWindow::refreshStatus()
         int active = 0;
         for (const auto& run : m_project->runs())
             active += launch::isActive(run->state.kind) ? 1 : 0;
-        parts << tr("project %1").arg(qs(m_project->folder())) << tr("%1 runs, %2 active").arg(m_project->runs().size()).arg(active);
+        parts << tr("project %1").arg(qs(m_project->folder())) << tr("runs %1, active %2").arg(m_project->runs().size()).arg(active);
     } else {
         parts << tr("no project open");
     }

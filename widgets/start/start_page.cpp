@@ -104,7 +104,6 @@ void StartPage::buildLists(QVBoxLayout* layout)
     m_projects->setObjectName(QStringLiteral("projectConfigurations"));
     m_projects->setAccessibleName(tr("Configurations that are ready to run"));
     m_projects->setTextElideMode(Qt::ElideRight);
-    m_projects->setWordWrap(true);
     m_recent->setObjectName(QStringLiteral("recentProjects"));
     m_recent->setAccessibleName(tr("Projects and runs opened before"));
     m_runs->setObjectName(QStringLiteral("projectRuns"));
@@ -127,7 +126,7 @@ void StartPage::findProjects()
                 const QString name = qs((file.parent_path().filename() / file.stem()).string());
                 auto* item = new QListWidgetItem(about.isEmpty() ? name : name + QLatin1Char('\n') + about, m_projects);
                 item->setData(Qt::UserRole, qs(file));
-                item->setToolTip(qs(file));
+                item->setToolTip(about.isEmpty() ? qs(file) : qs(file) + QLatin1Char('\n') + about);
             }
             if (found.empty()) {
                 auto* item = new QListWidgetItem(tr("No configurations in %1.").arg(qs(workspace / "projects")), m_projects);
