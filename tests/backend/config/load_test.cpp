@@ -68,7 +68,7 @@ TEST(Load, OverridePreset_ReplacesTheFilesPreset)
 TEST(Load, UnknownPreset_NamesAllAndTheNearest)
 {
     EXPECT_THAT(problemsOf("preset = \"dots-r\"\n"),
-        ElementsAre("demo.toml:3: preset: expected one of dots, dots-released, dots-rr, dots-rr-released, grpo, found 'dots-r'; "
+        ElementsAre("demo.toml:3: preset: expected one of dapo, dots, dots-released, dots-rr, dots-rr-released, grpo, midpoint, mopps, snis, found 'dots-r'; "
                     "did you mean 'dots-rr'?"));
 }
 
