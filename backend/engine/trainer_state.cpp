@@ -45,6 +45,7 @@ std::vector<policy::TrainGroup> carriedFromBytes(std::string_view bytes)
     for (policy::TrainGroup& group : groups) {
         group.id = reader.get<std::int64_t>();
         group.isReplayed = reader.get<std::uint8_t>() != 0;
+        group.isCarried = true;
         group.promptTokens = reader.getVector<std::int32_t>();
         group.rows.resize(reader.get<std::uint64_t>());
         for (policy::TrainRow& row : group.rows) {
