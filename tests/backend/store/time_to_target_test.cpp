@@ -88,7 +88,7 @@ TEST_F(TimeToTargetTest, Texts_NameEverySeedThatIsMissingAndThePreparation)
 {
     const TimeToTarget result = timeToTarget(methods(), { .baseline = "slow", .target = 0.35, .metric = {}, .smoothing = 0.0 });
     const std::string text = renderText(result);
-    EXPECT_THAT(text, HasSubstr("| fast (lr 0.0001) | 3 of 4 |"));
+    EXPECT_THAT(text, HasSubstr("| fast (lr 1e-04) | 3 of 4 |"));
     EXPECT_THAT(text, HasSubstr("fast, seed 4 is missing: the grader failed"));
     EXPECT_THAT(text, HasSubstr("of preparation, not in the table"));
     const nlohmann::json json = nlohmann::json::parse(renderJson(result));
