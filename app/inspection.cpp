@@ -28,8 +28,13 @@ json readJson(const fs::path& path, ErrorKind kind)
     return content;
 }
 
+struct SafetensorsHeader {
+    nlohmann::json json;
+    std::uint64_t dataBegin = 0; // where the tensors' bytes begin in the file
+};
+
 // The header of a safetensors file: 8 bytes of its length, then JSON. Nothing of the tensors is read.
-json safetensorsHeader(const fs::path& path)
+SafetensorsHeader safetensorsHeader(const fs::path& path)
 {
     std::ifstream file(path, std::ios::binary);
     const std::uintmax_t size = fs::file_size(path);
@@ -45,7 +50,7 @@ json safetensorsHeader(const fs::path& path)
     json header = json::parse(text, nullptr, false);
     if (!header.is_object())
         throw Error(ErrorKind::Model, concat(path.string(), ": the header is not a JSON object"));
-    return header;
+    return { std::move(header), sizeof length + length };
 }
 
 struct TensorTotals {
@@ -57,9 +62,9 @@ struct TensorTotals {
 
 void addTensors(const fs::path& path, TensorTotals& totals)
 {
-    const json header = safetensorsHeader(path);
+    const SafetensorsHeader header = safetensorsHeader(path);
     std::uint64_t end = 0;
-    for (const auto& [name, tensor] : header.items()) {
+    for (const auto& [name, tensor] : header.json.items()) {
         if (name == "__metadata__")
             continue;
         if (!tensor.is_object() || !tensor.contains("shape") || !tensor.contains("dtype") || !tensor.contains("data_offsets"))
@@ -72,9 +77,9 @@ void addTensors(const fs::path& path, TensorTotals& totals)
         ++totals.types[tensor["dtype"].get<std::string>()];
         end = std::max(end, tensor["data_offsets"].at(1).get<std::uint64_t>());
     }
-    const std::uint64_t expected = end + header.dump().size(); // a lower bound: writers pad the header with blanks
+    const std::uint64_t expected = header.dataBegin + end;
     if (fs::file_size(path) < expected)
-        throw Error(ErrorKind::Model, concat(path.string(), ": truncated: the tensors end at byte ", expected, " or later, the file at ", fs::file_size(path)));
+        throw Error(ErrorKind::Model, concat(path.string(), ": truncated: the tensors end at byte ", expected, ", the file at ", fs::file_size(path)));
     totals.dataBytes += end;
 }
 
