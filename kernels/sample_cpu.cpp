@@ -74,16 +74,19 @@ std::int32_t drawByInversion(const SampleRow& row, const SampleBlocks& blocks, d
     return static_cast<std::int32_t>(last);
 }
 
-std::int64_t collectAtLeast(const SampleRow& row, float bound, std::int32_t* ids)
+std::int64_t collectAtLeast(const SampleRow& row, float top, float bound, std::int32_t* ids, float* weights)
 {
     std::int64_t count = 0;
     for (std::int64_t i = 0; i < row.vocabulary; i += kLanes) {
         const Floats z = scaled(row, i, row.vocabulary);
         if (maxLanes(z) < bound)
             continue;
+        const Floats weight = exponential(z - top);
         for (std::int64_t lane = 0; lane < kLanes && i + lane < row.vocabulary; ++lane)
-            if (z[lane] >= bound)
-                ids[count++] = static_cast<std::int32_t>(i + lane);
+            if (z[lane] >= bound) {
+                ids[count] = static_cast<std::int32_t>(i + lane);
+                weights[count++] = weight[lane];
+            }
     }
     return count;
 }

@@ -28,8 +28,8 @@ MIDPOINT_DECLARE_FOR_EACH_ISA(
     void measureBlocks(const SampleRow& row, SampleBlocks& blocks);
     // The token at which the running sum of e^(z - top) passes `target`.
     std::int32_t drawByInversion(const SampleRow& row, const SampleBlocks& blocks, double target);
-    // Writes the ids with z >= bound, in rising order, and returns their number.
-    std::int64_t collectAtLeast(const SampleRow& row, float bound, std::int32_t* ids);
+    // Writes the ids with z >= bound, in rising order, and their e^(z - top), and returns their number.
+    std::int64_t collectAtLeast(const SampleRow& row, float top, float bound, std::int32_t* ids, float* weights);
     std::int32_t largestToken(const SampleRow& row, const SampleBlocks& blocks);)
 
 } // namespace midpoint::kernels

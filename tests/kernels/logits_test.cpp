@@ -126,6 +126,19 @@ TEST(Sample, AnySettingsSizeAndIsa_EqualReference)
         }
 }
 
+TEST(Sample, FlatRow_TopPCutsInOrderOfIds)
+{
+    const std::vector<float> logits(1024, 0.25F);
+    for (const CpuIsa isa : availableIsas())
+        for (const std::int32_t expected : { 0, 100, 255, 511 }) {
+            const double uniform = (expected + 0.5) / 512;
+            std::int32_t token = -1;
+            float logprob = 0;
+            sample({ 1.0, 0, 0.5 }, { 1, 1024, 1024, logits.data(), &uniform, &token, &logprob }, isa);
+            EXPECT_EQ(expected, token) << nameOf(isa);
+        }
+}
+
 TEST(Sample, EqualLogits_LowerIdFirst)
 {
     const std::vector<float> logits = { 0.0F, 2.0F, 2.0F, 2.0F, -1.0F };
