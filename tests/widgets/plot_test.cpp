@@ -86,6 +86,57 @@ TEST_F(PlotTest, Crosshair_IsSharedByItsGroup)
     EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 0.500"))) << legend->entries()[0].value.toStdString();
 }
 
+// The rightmost and the leftmost column of the picture whose upper third holds a pixel of the curve's colour family.
+std::pair<int, int> columnsWithInkAbove(const QImage& image, const QColor& background)
+{
+    int first = image.width();
+    int last = -1;
+    for (int x = image.width() / 5; x < image.width() - 10; ++x) // right of the axis
+        for (int y = image.height() / 8; y < image.height() / 3; ++y) {
+            const QColor pixel = image.pixelColor(x, y);
+            if (pixel.blue() - pixel.red() > 30 && pixel != background) {
+                first = std::min(first, x);
+                last = std::max(last, x);
+            }
+        }
+    return { first, last };
+}
+
+TEST_F(PlotTest, NoiseOfManyPoints_KeepsItsOneSpikeAtEveryScale)
+{
+    auto curve = std::make_shared<Curve>(0.9);
+    constexpr int kPoints = 100'000;
+    for (int i = 0; i < kPoints; ++i)
+        curve->append(i, i == kPoints / 2 ? 5.0 : (i * 7919 % 101) / 500.0);
+    tile.setCurves({ { QStringLiteral("noise"), curve, 0 } });
+    tile.refreshForBenchmark();
+    for (const double scale : { 1.0, 2.0 }) {
+        const auto [first, last] = columnsWithInkAbove(tile.image(scale), theme.color(ColorRole::Plot));
+        ASSERT_GE(last, 0) << "the spike is lost at scale " << scale;
+        EXPECT_LE(last - first, 3 * scale) << "only the spike reaches so high";
+    }
+}
+
+TEST_F(PlotTest, DashedNoise_HasGaps)
+{
+    const auto inkOf = [&](int color) {
+        auto curve = std::make_shared<Curve>(0.0);
+        for (int i = 0; i < 20'000; ++i)
+            curve->append(i, i % 2);
+        tile.setCurves({ { QStringLiteral("noise"), curve, color } });
+        tile.refreshForBenchmark();
+        const QImage image = tile.image(1.0);
+        int ink = 0;
+        for (int x = 0; x < image.width(); ++x)
+            ink += image.pixelColor(x, image.height() / 2).blue() - image.pixelColor(x, image.height() / 2).red() > 60 ? 1 : 0;
+        return ink;
+    };
+    const int solid = inkOf(0);
+    const int dashed = inkOf(Theme::kSeriesCount); // the first hue again, dashed
+    EXPECT_GT(solid, 300);
+    EXPECT_NEAR(static_cast<double>(dashed) / solid, 8.0 / 12.0, 0.08);
+}
+
 TEST_F(PlotTest, ScatterOfMany_DrawsADensity)
 {
     ScatterTile scatter(theme, QStringLiteral("scatter"), QStringLiteral("Scatter"), { QStringLiteral("x"), QStringLiteral("y") });

@@ -2,6 +2,7 @@
 #include "widgets/plot/curve_tile.h"
 
 #include "widgets/plot/axis_style.h"
+#include "widgets/plot/decimated_graph.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
 
@@ -69,14 +70,12 @@ void CurveTile::rebuildGraphs()
     m_graphs.clear();
     m_rawGraphs.clear();
     for (std::size_t i = 0; i < m_curves.size(); ++i)
-        m_rawGraphs.push_back(plot()->addGraph());
+        m_rawGraphs.push_back(new DecimatedGraph(plot()->xAxis, plot()->yAxis));
     for (std::size_t i = 0; i < m_curves.size(); ++i) {
-        m_graphs.push_back(plot()->addGraph());
+        m_graphs.push_back(new DecimatedGraph(plot()->xAxis, plot()->yAxis));
         if (m_curves[i].hasPoints)
             m_graphs.back()->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, 5));
     }
-    for (QCPGraph* graph : m_graphs)
-        graph->setAdaptiveSampling(true);
     stylePens();
 }
 
@@ -191,7 +190,7 @@ Range CurveTile::refreshStack(double lower, double upper, int columns)
 void CurveTile::refreshData()
 {
     const QCPRange range = plot()->xAxis->range();
-    const int columns = std::max(plot()->axisRect()->width(), 200);
+    const int columns = static_cast<int>(std::max(plot()->axisRect()->width(), 200) * devicePixelRatioF());
     stylePens();
     Range values = m_style == CurveStyle::Stacked ? refreshStack(range.lower, range.upper, columns)
                                                   : refreshLines(range.lower, range.upper, columns);
