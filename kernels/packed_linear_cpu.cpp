@@ -81,27 +81,6 @@ void packPanel(const T* weight, const PackedLinearTask& task, T* packed, std::in
         }
 }
 
-// Adds the bias to one row's sums of a panel and stores `count` of them.
-template <typename T, typename Y>
-void finishRow(const Floats* sums, int vectors, const T* bias, Y* y, std::int64_t count)
-{
-    for (int v = 0; v < vectors; ++v) {
-        const std::int64_t first = v * kLanes;
-        if (first + kLanes <= count) {
-            store(y + first, rounded<T>(bias == nullptr ? sums[v] : sums[v] + load(bias + first)));
-            continue;
-        }
-        for (std::int64_t lane = 0; first + lane < count; ++lane)
-            convert(rounded<T>(sums[v][lane] + (bias == nullptr ? 0.0F : toFloat(bias[first + lane]))), y[first + lane]);
-    }
-}
-
-// An odd number of inputs: the last pair of a row must not read beyond it. x is copied with a zero behind.
-template <typename T>
-struct OddTail {
-    T pair[2] = {};
-};
-
 template <typename T>
 struct Panel {
     const T* weights = nullptr;
@@ -110,11 +89,28 @@ struct Panel {
     std::int64_t first = 0;  // index of the first output
 };
 
+// The last outputs of a matrix whose number is no multiple of kLanes: `sums` are the vectors of one row.
+template <typename T, typename Y>
+[[gnu::noinline]] void finishPartly(const Floats* sums, const T* bias, Y* y, std::int64_t count)
+{
+    for (std::int64_t o = 0; o < count; ++o)
+        convert(rounded<T>(sums[o / kLanes][o % kLanes] + (bias == nullptr ? 0.0F : toFloat(bias[o]))), y[o]);
+}
+
+// Every loop over the sums is unrolled, so that they stay in registers from the first to the last.
 template <int Rows, int Vectors, typename T, typename Y>
 void productTile(const PackedLinearTask& task, const Panel<T>& panel, std::int64_t row)
 {
     constexpr std::int64_t kInputs = Steps<T>::kInputs;
-    Floats sum[Rows][Vectors] = {};
+    Floats sum[Rows][Vectors];
+    const auto forEachSum = [&](auto use) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+        for (int r = 0; r < Rows; ++r)
+#pragma GCC unroll 4
+            for (int v = 0; v < Vectors; ++v)
+                use(r, v);
+    };
+    forEachSum([&](int r, int v) __attribute__((always_inline)) { sum[r][v] = Floats {}; });
     const T* x = static_cast<const T*>(task.arguments.x) + row * task.inputs;
     const T* weights = panel.weights;
     const std::int64_t wholeSteps = task.inputs / kInputs;
@@ -130,16 +126,25 @@ void productTile(const PackedLinearTask& task, const Panel<T>& panel, std::int64
                 sum[r][v] = Steps<T>::multiplyAdd(left, weights + v * kLanes * kInputs, sum[r][v]);
         }
     }
-    if (wholeSteps * kInputs < task.inputs)
-        for (int r = 0; r < Rows; ++r) {
-            OddTail<T> tail;
-            tail.pair[0] = x[(r + 1) * task.inputs - 1];
-            for (int v = 0; v < Vectors; ++v)
-                sum[r][v] = Steps<T>::multiplyAdd(Steps<T>::broadcast(tail.pair), weights + v * kLanes * kInputs, sum[r][v]);
-        }
+    if constexpr (kInputs > 1)
+        if (wholeSteps * kInputs < task.inputs)
+            forEachSum([&](int r, int v) __attribute__((always_inline)) {
+                const T last[2] = { x[(r + 1) * task.inputs - 1], T {} }; // a pair must not read beyond the row
+                sum[r][v] = Steps<T>::multiplyAdd(Steps<T>::broadcast(last), weights + v * kLanes * kInputs, sum[r][v]);
+            });
     const T* bias = task.arguments.bias == nullptr ? nullptr : static_cast<const T*>(task.arguments.bias) + panel.first;
+    Y* y = static_cast<Y*>(task.arguments.y) + row * task.outputs + panel.first;
+    if (panel.count == panel.width) {
+        forEachSum([&](int r, int v) __attribute__((always_inline)) {
+            const Floats whole = bias == nullptr ? sum[r][v] : sum[r][v] + load(bias + v * kLanes);
+            store(y + r * task.outputs + v * kLanes, rounded<T>(whole));
+        });
+        return;
+    }
+    Floats copies[Rows][Vectors];
+    forEachSum([&](int r, int v) __attribute__((always_inline)) { copies[r][v] = sum[r][v]; });
     for (int r = 0; r < Rows; ++r)
-        finishRow(sum[r], Vectors, bias, static_cast<Y*>(task.arguments.y) + (row + r) * task.outputs + panel.first, panel.count);
+        finishPartly(copies[r], bias, y + r * task.outputs, panel.count);
 }
 
 template <int Vectors, typename T, typename Y>

@@ -46,6 +46,12 @@ void Decoder::Buffer::reserve(std::int64_t rows, std::int64_t rowBytes)
     m_memory.resize(static_cast<std::size_t>(rows * rowBytes));
 }
 
+void Decoder::Buffer::copyRow(std::int64_t from, std::int64_t to)
+{
+    if (from != to)
+        std::memcpy(row(to), row(from), static_cast<std::size_t>(m_rowBytes));
+}
+
 Decoder::Decoder(const model::Model& model, std::int64_t blockTokens)
     : m_model(model)
     , m_type(elementType(model.options().computeType))
@@ -112,7 +118,9 @@ void Decoder::forEachRange(std::int64_t rows, const std::function<void(std::int6
 void Decoder::decodeRange(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end, BlockCache& cache)
 {
     embed(rows, begin, end);
-    runLayers(begin, end, cache);
+    for (std::int64_t l = 0; l < layers(); ++l)
+        runLayer(l, begin, end, cache);
+    finish(begin, end);
 }
 
 void Decoder::logits(std::int64_t begin, std::int64_t end, float* out)
@@ -123,15 +131,18 @@ void Decoder::logits(std::int64_t begin, std::int64_t end, float* out)
 void Decoder::prefill(std::span<const DecodeRow> rows, std::span<const std::int64_t> wanted, BlockCache& cache, float* logits)
 {
     const auto count = static_cast<std::int64_t>(rows.size());
+    const auto kept = static_cast<std::int64_t>(wanted.size());
     reserve(count);
     embed(rows, 0, count);
-    runLayers(0, count, cache);
-    // Rows are gathered in a buffer that is free by now.
-    const auto rowBytes = static_cast<std::size_t>(m_model.config().hiddenSize * kernels::sizeOf(m_type));
-    for (std::size_t i = 0; i < wanted.size(); ++i)
-        std::memcpy(m_residual.row(static_cast<std::int64_t>(i)), m_normed.row(wanted[i]), rowBytes);
-    kernels::packedLinear(
-        m_head, { static_cast<std::int64_t>(wanted.size()), m_residual.row(0), nullptr, logits, ElementType::Float32 });
+    const std::int64_t last = layers() - 1;
+    for (std::int64_t l = 0; l < last; ++l)
+        runLayer(l, 0, count, cache);
+    // Of the last layer the other rows give their keys and values only.
+    project(last, 0, count, cache);
+    keepRows(wanted);
+    mix(last, 0, kept, cache);
+    finish(0, kept);
+    this->logits(0, kept, logits);
 }
 
 void Decoder::embed(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end)
@@ -159,29 +170,66 @@ void Decoder::addNorm(const torch::Tensor& weight, std::int64_t begin, std::int6
         { m_hidden.row(begin), m_residual.row(begin), dataOf(weight), m_normed.row(begin) });
 }
 
-void Decoder::runLayers(std::int64_t begin, std::int64_t end, BlockCache& cache)
+void Decoder::runLayer(std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache)
+{
+    project(layer, begin, end, cache);
+    mix(layer, begin, end, cache);
+}
+
+// qkv of the rows, with their keys and values in the cache.
+void Decoder::project(std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache)
 {
     const model::ModelConfig& config = m_model.config();
-    const model::Weights& weights = m_model.weights();
+    const model::LayerWeights& weights = m_model.weights().layers[static_cast<std::size_t>(layer)];
     const std::int64_t rows = end - begin;
-    for (std::size_t l = 0; l < m_layers.size(); ++l) {
-        const model::LayerWeights& layer = weights.layers[l];
-        if (l == 0)
-            kernels::rmsNormForward({ rows, config.hiddenSize, static_cast<float>(config.rmsNormEpsilon), m_type },
-                { m_hidden.row(begin), dataOf(layer.inputNorm), m_normed.row(begin), nullptr });
-        else
-            addNorm(layer.inputNorm, begin, end);
-        linear(m_layers[l].qkv, layer.qkvBias, rows, m_normed.row(begin), m_qkv.row(begin));
-        attend(layer, static_cast<std::int64_t>(l), begin, end, cache);
-        linear(m_layers[l].attentionOutput, layer.attentionOutputBias, rows, m_attended.row(begin), m_residual.row(begin));
-        addNorm(layer.postNorm, begin, end);
-        linear(m_layers[l].gateUp, layer.gateUpBias, rows, m_normed.row(begin), m_gateUp.row(begin));
-        const auto* gate = static_cast<const std::byte*>(m_gateUp.row(begin));
-        kernels::swigluForward({ rows, config.intermediateSize, 2 * config.intermediateSize, m_type },
-            { gate, gate + config.intermediateSize * kernels::sizeOf(m_type), m_gated.row(begin) });
-        linear(m_layers[l].down, layer.downBias, rows, m_gated.row(begin), m_residual.row(begin));
+    const std::int64_t size = kernels::sizeOf(m_type);
+    if (layer == 0)
+        kernels::rmsNormForward({ rows, config.hiddenSize, static_cast<float>(config.rmsNormEpsilon), m_type },
+            { m_hidden.row(begin), dataOf(weights.inputNorm), m_normed.row(begin), nullptr });
+    else
+        addNorm(weights.inputNorm, begin, end);
+    linear(m_layers[static_cast<std::size_t>(layer)].qkv, weights.qkvBias, rows, m_normed.row(begin), m_qkv.row(begin));
+    if (config.hasQueryKeyNorm)
+        normaliseHeads(weights, begin, end);
+    auto* qkv = static_cast<std::byte*>(m_qkv.row(begin));
+    kernels::rotary(m_rotary,
+        { rows, config.headCount + config.kvHeadCount, config.headDimension, config.qkvRows(), m_positions.data() + begin, qkv, m_type,
+            kernels::RotaryDirection::Forward });
+    kernels::pagedWrite(m_cacheShape,
+        { rows, qkv + config.queryRows() * size, qkv + (config.queryRows() + config.kvRows()) * size, config.qkvRows(), cache.layer(layer),
+            m_rows.data() + begin });
+}
+
+// Attention over the cache and the feed-forward half; the layer's last residual is left in m_residual.
+void Decoder::mix(std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache)
+{
+    const model::ModelConfig& config = m_model.config();
+    const model::LayerWeights& weights = m_model.weights().layers[static_cast<std::size_t>(layer)];
+    const Layer& packed = m_layers[static_cast<std::size_t>(layer)];
+    const std::int64_t rows = end - begin;
+    const float scale = 1.0F / std::sqrt(static_cast<float>(config.headDimension));
+    kernels::pagedAttention(m_cacheShape,
+        { rows, config.headCount, scale, m_qkv.row(begin), config.qkvRows(), cache.layer(layer), m_rows.data() + begin,
+            m_attended.row(begin) });
+    linear(packed.attentionOutput, weights.attentionOutputBias, rows, m_attended.row(begin), m_residual.row(begin));
+    addNorm(weights.postNorm, begin, end);
+    linear(packed.gateUp, weights.gateUpBias, rows, m_normed.row(begin), m_gateUp.row(begin));
+    const auto* gate = static_cast<const std::byte*>(m_gateUp.row(begin));
+    kernels::swigluForward({ rows, config.intermediateSize, 2 * config.intermediateSize, m_type },
+        { gate, gate + config.intermediateSize * kernels::sizeOf(m_type), m_gated.row(begin) });
+    linear(packed.down, weights.downBias, rows, m_gated.row(begin), m_residual.row(begin));
+}
+
+void Decoder::finish(std::int64_t begin, std::int64_t end) { addNorm(m_model.weights().finalNorm, begin, end); }
+
+// Moves these rows, which are in rising order, to the front.
+void Decoder::keepRows(std::span<const std::int64_t> wanted)
+{
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        m_rows[i] = m_rows[static_cast<std::size_t>(wanted[i])];
+        m_hidden.copyRow(wanted[i], static_cast<std::int64_t>(i));
+        m_qkv.copyRow(wanted[i], static_cast<std::int64_t>(i));
     }
-    addNorm(weights.finalNorm, begin, end);
 }
 
 // Qwen3: every query and key head is normalised.
@@ -195,26 +243,6 @@ void Decoder::normaliseHeads(const model::LayerWeights& weights, std::int64_t be
         kernels::rmsNormForward({ config.headCount, config.headDimension, epsilon, m_type }, { query, dataOf(weights.queryNorm), query, nullptr });
         kernels::rmsNormForward({ config.kvHeadCount, config.headDimension, epsilon, m_type }, { key, dataOf(weights.keyNorm), key, nullptr });
     }
-}
-
-void Decoder::attend(const model::LayerWeights& weights, std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache)
-{
-    const model::ModelConfig& config = m_model.config();
-    const std::int64_t rows = end - begin;
-    const std::int64_t size = kernels::sizeOf(m_type);
-    if (config.hasQueryKeyNorm)
-        normaliseHeads(weights, begin, end);
-    auto* qkv = static_cast<std::byte*>(m_qkv.row(begin));
-    const kernels::PagedRow* pagedRows = m_rows.data() + begin;
-    kernels::rotary(m_rotary,
-        { rows, config.headCount + config.kvHeadCount, config.headDimension, config.qkvRows(), m_positions.data() + begin, qkv, m_type,
-            kernels::RotaryDirection::Forward });
-    kernels::pagedWrite(m_cacheShape,
-        { rows, qkv + config.queryRows() * size, qkv + (config.queryRows() + config.kvRows()) * size, config.qkvRows(), cache.layer(layer),
-            pagedRows });
-    const float scale = 1.0F / std::sqrt(static_cast<float>(config.headDimension));
-    kernels::pagedAttention(m_cacheShape,
-        { rows, config.headCount, scale, qkv, config.qkvRows(), cache.layer(layer), pagedRows, m_attended.row(begin) });
 }
 
 } // namespace midpoint::rollout

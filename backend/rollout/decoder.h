@@ -35,8 +35,8 @@ public:
     // The matrices of one step, for the benchmark.
     std::vector<const kernels::PackedMatrix*> matrices() const;
 
-    // Prompt tokens: the rows of a sequence lie in order of position. `wanted` are the rows whose next-token logits are written,
-    // [wanted, vocabulary].
+    // Prompt tokens: the rows of a sequence lie in order of position. `wanted` are the rows, in rising order, whose next-token
+    // logits are written, [wanted, vocabulary].
     void prefill(std::span<const DecodeRow> rows, std::span<const std::int64_t> wanted, BlockCache& cache, float* logits);
 
     // One row per sequence: reserve(), then forEachRange() with a step that calls decodeRange() and logits() for its rows. Small
@@ -57,6 +57,7 @@ private:
     public:
         void reserve(std::int64_t rows, std::int64_t rowBytes);
         void* row(std::int64_t index) { return m_memory.data() + index * m_rowBytes; }
+        void copyRow(std::int64_t from, std::int64_t to);
 
     private:
         std::vector<std::byte> m_memory;
@@ -64,8 +65,11 @@ private:
     };
 
     void embed(std::span<const DecodeRow> rows, std::int64_t begin, std::int64_t end);
-    void runLayers(std::int64_t begin, std::int64_t end, BlockCache& cache);
-    void attend(const model::LayerWeights& weights, std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache);
+    void runLayer(std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache);
+    void project(std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache);
+    void mix(std::int64_t layer, std::int64_t begin, std::int64_t end, BlockCache& cache);
+    void finish(std::int64_t begin, std::int64_t end);
+    void keepRows(std::span<const std::int64_t> wanted);
     void normaliseHeads(const model::LayerWeights& weights, std::int64_t begin, std::int64_t end);
     void linear(const kernels::PackedMatrix& matrix, const torch::Tensor& bias, std::int64_t rows, const void* x, void* y) const;
     void addNorm(const torch::Tensor& weight, std::int64_t begin, std::int64_t end);
