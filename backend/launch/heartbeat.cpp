@@ -22,6 +22,11 @@ std::string toText(const Heartbeat& beat)
     nlohmann::json json { { "host", beat.host },          { "rank", beat.rank },   { "pid", beat.pid },
                           { "wall_ms", beat.wallMs },     { "step", beat.step },   { "last_step", beat.lastStep },
                           { "phase", beat.phase },        { "phase_since_ms", beat.phaseSinceMs } };
+    if (beat.sequence >= 0) {
+        json["operation"] = beat.operation;
+        json["sequence"] = beat.sequence;
+        json["operation_since_ms"] = beat.operationSinceMs;
+    }
     if (beat.outcome) {
         json["outcome"] = nameOf(*beat.outcome);
         json["reason"] = beat.reason;
@@ -44,6 +49,9 @@ std::optional<Heartbeat> fromText(const std::string& text)
         beat.lastStep = json.at("last_step").get<std::int64_t>();
         beat.phase = json.at("phase").get<std::string>();
         beat.phaseSinceMs = json.at("phase_since_ms").get<std::int64_t>();
+        beat.operation = json.value("operation", std::string());
+        beat.sequence = json.value("sequence", std::int64_t { -1 });
+        beat.operationSinceMs = json.value("operation_since_ms", std::int64_t { 0 });
         const std::string outcome = json.value("outcome", std::string());
         for (const Outcome known : { Outcome::Finished, Outcome::Stopped, Outcome::Failed })
             if (outcome == nameOf(known))
@@ -101,6 +109,14 @@ public:
         }
         if (isNotable)
             write();
+    }
+
+    void setOperation(std::string_view name, std::int64_t sequence)
+    {
+        const std::scoped_lock lock(m_mutex);
+        m_beat.operation = name;
+        m_beat.sequence = std::max(sequence, m_beat.sequence);
+        m_beat.operationSinceMs = m_clock.wallMilliseconds();
     }
 
     void setLastStep(std::int64_t step)
@@ -164,6 +180,8 @@ HeartbeatWriter::HeartbeatWriter(const RunFolder& folder, std::int64_t rank, Hea
 
 HeartbeatWriter::~HeartbeatWriter() = default;
 void HeartbeatWriter::setPhase(std::int64_t step, std::string_view phase) { m_impl->setPhase(step, phase); }
+void HeartbeatWriter::beginOperation(std::string_view name, std::int64_t sequence) { m_impl->setOperation(name, sequence); }
+void HeartbeatWriter::endOperation() { m_impl->setOperation({}, -1); }
 void HeartbeatWriter::setLastStep(std::int64_t step) { m_impl->setLastStep(step); }
 void HeartbeatWriter::finish(Outcome outcome, std::string_view reason) { m_impl->finish(outcome, reason); }
 

@@ -24,6 +24,11 @@ struct Heartbeat {
     std::int64_t lastStep = -1;     // the last completed step
     std::string phase;              // "starting", "generate", "update", "paused", ...
     std::int64_t phaseSinceMs = 0;
+    // What this rank does together with the others right now: the name of the collective and its number, which every rank counts
+    // alike. The rank with the smallest number is the one that the others wait for. Empty and -1: nothing of that kind yet.
+    std::string operation;
+    std::int64_t sequence = -1;
+    std::int64_t operationSinceMs = 0;
     std::optional<Outcome> outcome; // set by finish()
     std::string reason;
 };
@@ -46,6 +51,9 @@ public:
     HeartbeatWriter& operator=(const HeartbeatWriter&) = delete;
 
     void setPhase(std::int64_t step, std::string_view phase); // cheap: written at the next beat
+    // A collective begins (kept until endOperation) or is over; the number stays. Cheap: written at the next beat.
+    void beginOperation(std::string_view name, std::int64_t sequence);
+    void endOperation();
     void setLastStep(std::int64_t step);                      // a step is committed; written at once
     // The last beat, written at once: how this rank ends and why. The supervisor puts it into the exit record.
     void finish(Outcome outcome, std::string_view reason);

@@ -34,6 +34,25 @@ TEST(Heartbeat, WriterAndReader_Agree)
     EXPECT_TRUE(readHeartbeats(folder).empty());
 }
 
+TEST(Heartbeat, Operation_IsNamedWhileItLastsAndItsNumberStays)
+{
+    test::TemporaryFolder temporary;
+    const RunFolder folder = RunFolder::create(temporary / "run");
+    HeartbeatWriter heart(folder, 0);
+    EXPECT_EQ(readHeartbeats(folder).at(0).sequence, -1);
+    heart.beginOperation("all-reduce gradients", 118);
+    heart.setLastStep(4); // written at once
+    Heartbeat beat = readHeartbeats(folder).at(0);
+    EXPECT_EQ(beat.operation, "all-reduce gradients");
+    EXPECT_EQ(beat.sequence, 118);
+    EXPECT_GT(beat.operationSinceMs, 0);
+    heart.endOperation();
+    heart.setLastStep(5);
+    beat = readHeartbeats(folder).at(0);
+    EXPECT_EQ(beat.operation, "");
+    EXPECT_EQ(beat.sequence, 118);
+}
+
 TEST(Heartbeat, ThreadBeatsByItself)
 {
     test::TemporaryFolder temporary;
