@@ -35,9 +35,12 @@ template <int Heads, int Vectors, typename T>
 void scoreTokens(const Unit<T>& u, int head, std::int64_t token)
 {
     const T* keys[Vectors];
+    const T* values[Vectors]; // of the same tokens: fetched meanwhile, for mixing
     for (int v = 0; v < Vectors; ++v) {
         const std::int64_t first = token + v * kLanes;
-        keys[v] = u.block(first / u.blockTokens) + u.keyOffset + first % u.blockTokens;
+        const T* block = u.block(first / u.blockTokens);
+        keys[v] = block + u.keyOffset + first % u.blockTokens;
+        values[v] = block + u.valueOffset + first % u.blockTokens * u.headDim;
     }
     Floats sum[Heads][Vectors] = {};
     const float* query = u.query + head * u.headDim;
@@ -45,6 +48,7 @@ void scoreTokens(const Unit<T>& u, int head, std::int64_t token)
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) {
             const Floats key = load(keys[v] + d * u.blockTokens);
+            __builtin_prefetch(values[v] + d * kLanes);
 #pragma GCC unroll 4
             for (int h = 0; h < Heads; ++h)
                 sum[h][v] = fma(splat(query[h * u.headDim + d]), key, sum[h][v]);
