@@ -1,5 +1,6 @@
 #include "app/modules.h"
 
+#include "app/libtorch.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/launch/supervisor.h"
@@ -10,17 +11,45 @@
 namespace midpoint::app {
 namespace {
 
-// Modules stay open until the process ends: LibTorch and Qt do not survive being unloaded.
-void* openModule(const std::string& name, const std::string& without)
+std::filesystem::path existingModule(const std::string& name, const std::string& without)
 {
-    const std::filesystem::path path = modulePath(name);
+    std::filesystem::path path = modulePath(name);
     std::error_code error;
     if (!std::filesystem::exists(path, error))
         throw Error(ErrorKind::Resource, concat("missing: ", path.string(), " (", without, ")"));
+    return path;
+}
+
+// Modules stay open until the process ends: LibTorch and Qt do not survive being unloaded.
+void* openFile(const std::filesystem::path& path)
+{
     void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
     if (module == nullptr)
         throw Error(ErrorKind::Resource, concat("cannot open ", path.string(), ": ", ::dlerror()));
     return module;
+}
+
+void* openModule(const std::string& name, const std::string& without) { return openFile(existingModule(name, without)); }
+
+bool isSet(const char* name)
+{
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+}
+
+// In the tree where it was built the module finds LibTorch itself; elsewhere a Python environment has it.
+void* openEngineModule()
+{
+    const std::filesystem::path path = existingModule(kEngineModule, "this build has no training engine; configure it with MIDPOINT_ENGINE=ON");
+    if (!isSet("MIDPOINT_TORCH")) {
+        if (void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL))
+            return module;
+        const std::string reason = ::dlerror(); // begins with the file that is missing
+        if (!reason.starts_with("libtorch") && !reason.starts_with("libc10"))
+            throw Error(ErrorKind::Resource, concat("cannot open ", path.string(), ": ", reason));
+    }
+    openLibTorch(findLibTorch(torchSurroundings(path.parent_path())));
+    return openFile(path);
 }
 
 template <typename Function>
@@ -32,23 +61,19 @@ Function* findFunction(void* module, const char* name)
     return reinterpret_cast<Function*>(found);
 }
 
-bool isSet(const char* name)
-{
-    const char* value = std::getenv(name);
-    return value != nullptr && *value != '\0';
-}
-
 } // namespace
 
 std::filesystem::path modulePath(const std::string& name)
 {
-    return launch::executablePath().parent_path().parent_path() / "lib" / name;
+    const std::filesystem::path folder = launch::executablePath().parent_path().parent_path() / "lib";
+    std::error_code error;
+    const std::filesystem::path installed = folder / "midpoint";
+    return (std::filesystem::is_directory(installed, error) ? installed : folder) / name;
 }
 
 engine::EngineApi& openEngine()
 {
-    void* module = openModule(kEngineModule, "this build has no training engine; configure it with MIDPOINT_ENGINE=ON");
-    return *findFunction<engine::EngineApi*()>(module, "midpoint_engine_api")();
+    return *findFunction<engine::EngineApi*()>(openEngineModule(), "midpoint_engine_api")();
 }
 
 kernels::cuda::Module& openCuda()
@@ -59,8 +84,7 @@ kernels::cuda::Module& openCuda()
 
 void compareTwins(const std::string& operation, kernels::cuda::Module& module, const kernels::cuda::TwinReport& report)
 {
-    void* engine = openModule(kEngineModule, "the references are in the training engine; configure it with MIDPOINT_ENGINE=ON");
-    findFunction<decltype(midpoint_compare_twins)>(engine, "midpoint_compare_twins")(
+    findFunction<decltype(midpoint_compare_twins)>(openEngineModule(), "midpoint_compare_twins")(
         operation, module, kernels::cuda::TwinSizes::Large, report);
 }
 

@@ -15,7 +15,7 @@ inline constexpr const char* kEngineModule = "libmidpoint_engine.so";
 inline constexpr const char* kCudaModule = kernels::cuda::kModuleFile;
 inline constexpr const char* kWindowModule = "libmidpoint_gui.so";
 
-std::filesystem::path modulePath(const std::string& name); // ../lib beside the folder of the program
+std::filesystem::path modulePath(const std::string& name); // in ../lib/midpoint, else ../lib, beside the folder of the program
 
 engine::EngineApi& openEngine();                      // throws Error{Resource}
 kernels::cuda::Module& openCuda();                    // throws Error{Resource}; opens without a driver too

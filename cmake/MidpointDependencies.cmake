@@ -29,7 +29,8 @@ add_library(midpoint_arrow INTERFACE)
 target_include_directories(midpoint_arrow SYSTEM INTERFACE "${MIDPOINT_SITE_PACKAGES}/pyarrow/include")
 target_link_libraries(midpoint_arrow INTERFACE ${midpoint_parquet_library} ${midpoint_arrow_library})
 
-# LibTorch: the two CPU libraries only. Torch's own CMake package demands a CUDA toolkit, so it is not used.
+# LibTorch, the version of scripts/bootstrap: the two CPU libraries only. Torch's own CMake package demands a CUDA toolkit, so it is not used.
+set(MIDPOINT_TORCH_VERSION 2.11.0)
 if(MIDPOINT_ENGINE)
     set(torch_root "${MIDPOINT_SITE_PACKAGES}/torch")
     if(NOT EXISTS "${torch_root}/lib/libtorch_cpu.so")

@@ -19,6 +19,10 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+# Libraries are found beside those that need them, as DT_RPATH: it also holds for the libraries that ours need, and no
+# LD_LIBRARY_PATH of a user overrides it. MidpointInstall.cmake tells where they lie.
+set(CMAKE_INSTALL_RPATH "$ORIGIN")
+add_link_options("$<$<NOT:$<LINK_LANGUAGE:CUDA>>:LINKER:--disable-new-dtags>")
 
 # -fPIC everywhere (and not -fPIE for programs), so that the precompiled LibTorch header serves libraries and tests alike.
 # Not for nvcc, which has options of its own (kernels/cuda).

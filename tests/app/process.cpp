@@ -20,10 +20,10 @@ void redirect(int descriptor, const char* path, int flags)
 
 } // namespace
 
-Finished runMidpoint(const std::vector<std::string>& words, const std::filesystem::path& folder)
+Finished runProgram(const std::filesystem::path& path, const std::vector<std::string>& words, const std::filesystem::path& folder)
 {
     const midpoint::test::TemporaryFolder outputs;
-    const std::string program = midpoint::test::midpointBinary().string();
+    const std::string program = path.string();
     const std::string out = (outputs / "out").string();
     const std::string err = (outputs / "err").string();
     std::vector<char*> arguments = { const_cast<char*>(program.c_str()) };
@@ -50,6 +50,11 @@ Finished runMidpoint(const std::vector<std::string>& words, const std::filesyste
     constexpr int kSignalBase = 128;
     const int code = WIFEXITED(status) ? WEXITSTATUS(status) : kSignalBase + WTERMSIG(status);
     return { code, midpoint::test::read(out), midpoint::test::read(err) };
+}
+
+Finished runMidpoint(const std::vector<std::string>& words, const std::filesystem::path& folder)
+{
+    return runProgram(midpoint::test::midpointBinary(), words, folder);
 }
 
 } // namespace midpoint::app::test

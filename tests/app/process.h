@@ -1,4 +1,4 @@
-// Runs the program as a process and keeps what it printed.
+// Runs programs as processes and keeps what it printed.
 #pragma once
 
 #include <filesystem>
@@ -14,6 +14,8 @@ struct Finished {
 };
 
 // Without a display, in `folder` (the present one if empty), with nothing on standard input.
+Finished runProgram(const std::filesystem::path& program, const std::vector<std::string>& words, const std::filesystem::path& folder = {});
+// The program of this build.
 Finished runMidpoint(const std::vector<std::string>& words, const std::filesystem::path& folder = {});
 
 } // namespace midpoint::app::test
