@@ -8,7 +8,7 @@
 #include "tests/support/fixtures.h"
 #include "tests/widgets/gui_test.h"
 #include "widgets/plot/curve_tile.h"
-#include "widgets/runs/runs_delegate.h"
+#include "widgets/common/run_state_style.h"
 #include "widgets/shell/main_window.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"

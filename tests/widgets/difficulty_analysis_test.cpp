@@ -155,8 +155,10 @@ TEST(Histogram, Shares_SumToOneAndHoldTheEnds)
 TEST(Histogram, Median_IsInterpolatedWithinItsBin)
 {
     EXPECT_FALSE(histogramMedian({ "age", { 0, 1, 2 }, {}, { 0, 0 } }));
-    EXPECT_DOUBLE_EQ(*histogramMedian({ "age", { 0, 10, 20 }, {}, { 4, 4 } }), 10.0);
-    EXPECT_DOUBLE_EQ(*histogramMedian({ "age", { 0, 10, 20 }, {}, { 2, 6 } }), 10.0 + 10.0 * 2.0 / 6.0);
+    EXPECT_DOUBLE_EQ(*histogramMedian({ "reward", { 0, 10, 20 }, {}, { 4, 4 } }), 10.0);
+    EXPECT_DOUBLE_EQ(*histogramMedian({ "reward", { 0, 10, 20 }, {}, { 2, 6 } }), 10.0 + 10.0 * 2.0 / 6.0);
+    EXPECT_DOUBLE_EQ(*histogramMedian({ "age", { 0, 1, 2, 3 }, {}, { 1, 1, 9 } }), 2.0) << "never above the oldest whole age";
+    EXPECT_DOUBLE_EQ(*histogramMedian({ "age", { 0, 10, 20 }, {}, { 2, 6 } }), 13.0);
 }
 
 } // namespace

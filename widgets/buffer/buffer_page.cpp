@@ -105,8 +105,9 @@ std::optional<double> histogramMedian(const store::Histogram& histogram)
     double sum = 0.0;
     for (std::size_t bin = 0; bin < histogram.counts.size(); ++bin) {
         if (sum + histogram.counts[bin] >= half && histogram.counts[bin] > 0.0) {
-            const double inside = (half - sum) / histogram.counts[bin];
-            return histogram.edges[bin] + inside * (histogram.edges[bin + 1] - histogram.edges[bin]);
+            const double inside = (half - sum) / histogram.counts[bin] * (histogram.edges[bin + 1] - histogram.edges[bin]);
+            // Ages are whole steps: the bin [2, 3) holds age 2 and nothing above it.
+            return histogram.edges[bin] + (histogram.name == "age" ? std::ceil(inside) - 1.0 : inside);
         }
         sum += histogram.counts[bin];
     }
@@ -146,9 +147,7 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     auto* entries = new QWidget(plots);
     auto* entriesLayout = new QVBoxLayout(entries);
     entriesLayout->setContentsMargins(6, 2, 6, 2);
-    QFont bold = font();
-    bold.setWeight(QFont::DemiBold);
-    m_entriesLabel->setFont(bold);
+    m_entriesLabel->setFont(theme().strongFont());
     m_entriesLabel->setObjectName(QStringLiteral("bufferEntriesLabel"));
     entriesLayout->addWidget(m_entriesLabel);
     entriesLayout->addWidget(m_table, 1);
@@ -275,7 +274,7 @@ void BufferPage::showValues()
     const store::Histogram* age = has ? histogramOf(c, "age") : nullptr;
     const auto median = age != nullptr ? histogramMedian(*age) : std::nullopt;
     const auto step = static_cast<double>(run().currentStep());
-    values.push_back({ tr("median age"), median ? tr("%1 steps").arg(*median, 0, 'f', 1) : none, tr("from the histogram"), {} });
+    values.push_back({ tr("median age"), median ? tr("%1 steps").arg(*median, 0, 'f', 0) : none, tr("from the histogram"), {} });
     values.push_back({ tr("mean age of replayed"), number(run().at("replay/age_mean", step)), tr("steps"), {} });
     values.push_back({ tr("ratio, mean"), number(run().at("replay/is_ratio_mean", step)), tr("new to behaviour policy"), {} });
     const auto ess = run().at("replay/ess", step);

@@ -172,9 +172,7 @@ void ConfigurePage::buildForm(QBoxLayout* layout)
     layout->addWidget(m_scroll, 3);
     auto* side = new QVBoxLayout;
     auto* title = new QLabel(tr("Check"), this);
-    QFont bold = font();
-    bold.setWeight(QFont::DemiBold);
-    title->setFont(bold);
+    title->setFont(theme().strongFont());
     m_problems->setObjectName(QStringLiteral("problemList"));
     m_problems->setAccessibleName(tr("Errors and warnings; choose one to go to its setting"));
     m_problems->setWordWrap(true);

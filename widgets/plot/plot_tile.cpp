@@ -44,9 +44,7 @@ PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title
 {
     setObjectName(name);
     setAccessibleName(title);
-    QFont bold = font();
-    bold.setWeight(QFont::DemiBold);
-    m_title->setFont(bold);
+    m_title->setFont(theme.strongFont());
     m_title->setObjectName(name + QStringLiteral("Title"));
     m_title->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
     m_title->setToolTip(title);

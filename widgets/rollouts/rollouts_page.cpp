@@ -172,9 +172,7 @@ RolloutsPage::Pane RolloutsPage::makePane(const QString& name)
     pane.verdict = new QLabel(pane.widget);
     pane.text = new TokenView(theme(), name + QStringLiteral("Text"), pane.widget);
     pane.widget->setObjectName(name);
-    QFont bold = font();
-    bold.setWeight(QFont::DemiBold);
-    pane.heading->setFont(bold);
+    pane.heading->setFont(theme().strongFont());
     for (QLabel* label : { pane.heading, pane.verdict }) {
         label->setWordWrap(true);
         label->setTextInteractionFlags(Qt::TextSelectableByMouse);

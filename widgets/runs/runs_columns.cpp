@@ -3,7 +3,7 @@
 #include "widgets/runs/runs_page.h"
 
 #include "widgets/common/command_palette.h"
-#include "widgets/runs/runs_delegate.h"
+#include "widgets/common/run_state_style.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/project_model.h"

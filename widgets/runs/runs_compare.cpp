@@ -61,9 +61,7 @@ void RunsPage::buildCompare(QSplitter* split)
     auto* right = new QWidget(pane);
     auto* rightLayout = new QVBoxLayout(right);
     rightLayout->setContentsMargins(6, 2, 0, 0);
-    QFont bold = font();
-    bold.setWeight(QFont::DemiBold);
-    m_differenceTitle->setFont(bold);
+    m_differenceTitle->setFont(theme().strongFont());
     m_differenceTitle->setObjectName(QStringLiteral("differenceTitle"));
     m_differenceTitle->setWordWrap(true);
     rightLayout->addWidget(m_differenceTitle);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/runs/runs_delegate.h"
 
+#include "widgets/common/run_state_style.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/rows_model.h"
@@ -11,40 +12,7 @@
 
 namespace midpoint::gui {
 
-QString stateText(const launch::RunState& state)
-{
-    using launch::RunStateKind;
-    QString sign;
-    switch (state.kind) {
-    case RunStateKind::Running:
-    case RunStateKind::Starting: sign = QStringLiteral("●"); break;
-    case RunStateKind::Pausing:
-    case RunStateKind::Paused: sign = QStringLiteral("❙❙"); break;
-    case RunStateKind::Finished: sign = QStringLiteral("✓"); break;
-    case RunStateKind::Stopped: sign = QStringLiteral("■"); break;
-    case RunStateKind::Failed: sign = QStringLiteral("▲"); break;
-    case RunStateKind::Lost: sign = QStringLiteral("○"); break;
-    case RunStateKind::NoHeartbeat: sign = QStringLiteral("!"); break;
-    case RunStateKind::Queued: sign = QStringLiteral("…"); break;
-    }
-    return sign + QLatin1Char(' ') + QString::fromUtf8(launch::wordFor(state.kind));
-}
-
 namespace {
-
-ColorRole roleOf(launch::RunStateKind kind)
-{
-    using launch::RunStateKind;
-    switch (kind) {
-    case RunStateKind::Running:
-    case RunStateKind::Starting: return ColorRole::Accent;
-    case RunStateKind::Finished: return ColorRole::Good;
-    case RunStateKind::Failed:
-    case RunStateKind::Lost: return ColorRole::Alert;
-    case RunStateKind::NoHeartbeat: return ColorRole::Warning;
-    default: return ColorRole::Secondary;
-    }
-}
 
 void paintSpark(QPainter* painter, const QRect& place, const std::vector<float>& values, const QPen& pen)
 {
@@ -77,7 +45,7 @@ void RunsDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     QStyleOptionViewItem styled = option;
     initStyleOption(&styled, index);
     if (index.column() == kStateColumn) {
-        styled.palette.setColor(QPalette::Text, m_theme.color(roleOf(run.state.kind)));
+        styled.palette.setColor(QPalette::Text, m_theme.color(stateRole(run.state.kind)));
         QStyledItemDelegate::paint(painter, styled, index);
         return;
     }

@@ -30,7 +30,4 @@ private:
     IsCompared m_isCompared;
 };
 
-// "● RUNNING", "✓ FINISHED", "■ STOPPED", "▲ FAILED", "○ LOST": shape, word and colour
-QString stateText(const launch::RunState& state);
-
 } // namespace midpoint::gui

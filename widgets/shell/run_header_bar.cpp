@@ -3,7 +3,7 @@
 
 #include "widgets/common/action_registry.h"
 #include "widgets/common/page.h"
-#include "widgets/runs/runs_delegate.h"
+#include "widgets/common/run_state_style.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/run_model.h"
@@ -18,24 +18,6 @@
 #include <algorithm>
 
 namespace midpoint::gui {
-
-namespace {
-
-ColorRole roleOf(launch::RunStateKind kind)
-{
-    using launch::RunStateKind;
-    switch (kind) {
-    case RunStateKind::Running:
-    case RunStateKind::Starting: return ColorRole::Accent;
-    case RunStateKind::Finished: return ColorRole::Good;
-    case RunStateKind::Failed:
-    case RunStateKind::Lost: return ColorRole::Alert;
-    case RunStateKind::NoHeartbeat: return ColorRole::Warning;
-    default: return ColorRole::Text;
-    }
-}
-
-} // namespace
 
 RunHeaderBar::RunHeaderBar(Workbench& workbench, QWidget* parent)
     : QWidget(parent)
@@ -109,7 +91,7 @@ void RunHeaderBar::refresh()
     m_state->setText(header.isSnapshot ? tr("▣ SNAPSHOT") : m_state->fontMetrics().elidedText(stateText(header.state) + (detail.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(detail)), Qt::ElideRight, 420));
     m_state->setToolTip(qs(launch::describe(header.state)) + (header.exit && !header.exit->reason.empty() ? QLatin1Char('\n') + qs(header.exit->reason) : QString()));
     QPalette palette = m_state->palette();
-    palette.setColor(QPalette::WindowText, m_workbench.theme.color(roleOf(header.state.kind)));
+    palette.setColor(QPalette::WindowText, m_workbench.theme.color(stateRole(header.state.kind)));
     m_state->setPalette(palette);
     m_progress->setMaximum(static_cast<int>(std::max<std::int64_t>(header.totalSteps, 1)));
     m_progress->setValue(static_cast<int>(header.step));

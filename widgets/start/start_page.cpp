@@ -2,7 +2,7 @@
 #include "widgets/start/start_page.h"
 
 #include "widgets/common/action_registry.h"
-#include "widgets/runs/runs_delegate.h"
+#include "widgets/common/run_state_style.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/project_feed.h"

@@ -14,10 +14,11 @@
 namespace midpoint::gui {
 
 namespace {
-constexpr int kLaneHeight = 24;
+constexpr int kTallLane = 24;
+constexpr int kFlatLane = 12;   // of many ranks: no words in the blocks
+constexpr std::size_t kTallLanes = 8; // more ranks than that have flat lanes
 constexpr int kLabelWidth = 56;
 constexpr int kAxisHeight = 20;
-constexpr int kMaximumLanes = 16;
 } // namespace
 
 PhaseTimeline::PhaseTimeline(const Theme& theme, QWidget* parent)
@@ -32,11 +33,13 @@ PhaseTimeline::PhaseTimeline(const Theme& theme, QWidget* parent)
 
 QSize PhaseTimeline::sizeHint() const
 {
-    const int lanes = std::clamp(static_cast<int>(m_ranks.size()), 1, kMaximumLanes);
-    return { 600, lanes * kLaneHeight + kAxisHeight + fontMetrics().height() + 12 };
+    const int lanes = std::max(static_cast<int>(m_ranks.size()), 1);
+    return { 600, lanes * laneHeight() + kAxisHeight + fontMetrics().height() + 12 };
 }
 
 QSize PhaseTimeline::minimumSizeHint() const { return { 300, sizeHint().height() }; }
+
+int PhaseTimeline::laneHeight() const { return m_ranks.size() > kTallLanes ? kFlatLane : kTallLane; }
 
 int PhaseTimeline::colorOf(const std::string& phase) const
 {
@@ -90,11 +93,9 @@ void PhaseTimeline::layoutBlocks()
     const int top = fontMetrics().height() + 10;
     for (const store::PhaseTiming& phase : m_phases) {
         const auto lane = std::find(m_ranks.begin(), m_ranks.end(), phase.rank) - m_ranks.begin();
-        if (lane >= kMaximumLanes)
-            continue;
         const double x = kLabelWidth + (starts[phase.step] + phase.startSeconds) * scale;
         const double share = lengths[phase.step] > 0 ? phase.seconds / lengths[phase.step] : 0.0;
-        m_blocks.push_back({ QRectF(x, top + static_cast<double>(lane) * kLaneHeight + 2, std::max(phase.seconds * scale - 1.0, 0.5), kLaneHeight - 4),
+        m_blocks.push_back({ QRectF(x, top + static_cast<double>(lane) * laneHeight() + 1, std::max(phase.seconds * scale - 1.0, 0.5), laneHeight() - 2),
             colorOf(phase.phase),
             tr("step %1, rank %2: %3 took %4 (%5 of the step)").arg(phase.step).arg(phase.rank).arg(qs(phase.phase), duration(phase.seconds), percent(share)),
             qs(phase.phase) });
@@ -120,18 +121,20 @@ void PhaseTimeline::paintEvent(QPaintEvent*)
         x += 14 + metrics.horizontalAdvance(qs(m_names[i])) + 16;
     }
     const int top = fontMetrics().height() + 10;
-    for (std::size_t lane = 0; lane < std::min<std::size_t>(m_ranks.size(), kMaximumLanes); ++lane) {
+    for (std::size_t lane = 0; lane < m_ranks.size(); ++lane) {
+        if (laneHeight() < metrics.height() && lane % 2 == 1)
+            continue; // every other name, where all would touch
         painter.setPen(secondary);
-        painter.drawText(QRect(0, top + static_cast<int>(lane) * kLaneHeight, kLabelWidth - 6, kLaneHeight), Qt::AlignRight | Qt::AlignVCenter, tr("rank %1").arg(m_ranks[lane]));
+        painter.drawText(QRect(0, top + static_cast<int>(lane) * laneHeight(), kLabelWidth - 6, laneHeight()), Qt::TextDontClip | Qt::AlignRight | Qt::AlignVCenter, tr("rank %1").arg(m_ranks[lane]));
     }
     for (const Block& block : m_blocks) {
         painter.fillRect(block.place, brushOf(block.color, 170));
-        if (metrics.horizontalAdvance(block.label) + 8 < block.place.width()) {
+        if (metrics.height() <= laneHeight() && metrics.horizontalAdvance(block.label) + 8 < block.place.width()) {
             painter.setPen(m_theme.color(m_theme.isDark() ? ColorRole::Window : ColorRole::Text));
             painter.drawText(block.place, Qt::AlignCenter, block.label);
         }
     }
-    const int bottom = top + static_cast<int>(std::min<std::size_t>(m_ranks.size(), kMaximumLanes)) * kLaneHeight;
+    const int bottom = top + static_cast<int>(m_ranks.size()) * laneHeight();
     for (std::size_t i = 0; i < m_stepStarts.size(); ++i) {
         const auto& [position, step] = m_stepStarts[i];
         painter.setPen(m_theme.color(ColorRole::Grid));

@@ -12,12 +12,10 @@
 #include <QGridLayout>
 #include <QHeaderView>
 #include <QLabel>
+#include <QScrollArea>
 #include <QTableView>
-#include <QTimer>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 
 namespace midpoint::gui {
 
@@ -28,6 +26,7 @@ SystemPage::SystemPage(Workbench& workbench, QWidget* parent)
     , m_table(new QTableView(this))
     , m_model(new RowsModel(this))
     , m_timeline(new PhaseTimeline(theme(), this))
+    , m_lanes(new QScrollArea(this))
     , m_memory(new CurveTile(theme(), QStringLiteral("plotMemory"), tr("Memory"), { tr("training step"), tr("gigabytes") }, this))
     , m_throughput(new CurveTile(theme(), QStringLiteral("plotSpeed"), tr("Speed"), { tr("training step"), tr("tokens per second") }, this))
 {
@@ -35,18 +34,22 @@ SystemPage::SystemPage(Workbench& workbench, QWidget* parent)
     layout->setContentsMargins(8, 6, 8, 6);
     layout->setSpacing(6);
     m_verdict->setObjectName(QStringLiteral("slowestRank"));
-    QFont bold = font();
-    bold.setWeight(QFont::DemiBold);
-    m_verdict->setFont(bold);
+    m_verdict->setFont(theme().strongFont());
     m_verdict->setWordWrap(true);
     layout->addWidget(m_values);
     layout->addWidget(m_verdict);
     buildTable();
     layout->addWidget(m_table);
     auto* timelineTitle = new QLabel(tr("Phases of the last steps (seconds drawn to scale)"), this);
-    timelineTitle->setFont(bold);
+    timelineTitle->setFont(theme().strongFont());
     layout->addWidget(timelineTitle);
-    layout->addWidget(m_timeline);
+    m_lanes->setObjectName(QStringLiteral("phaseLanes"));
+    m_lanes->setAccessibleName(tr("Phases of the last steps, one lane per rank"));
+    m_lanes->setWidgetResizable(true);
+    m_lanes->setFrameShape(QFrame::NoFrame);
+    m_lanes->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    m_lanes->setWidget(m_timeline);
+    layout->addWidget(m_lanes, 2);
     auto* plots = new QHBoxLayout;
     plots->setSpacing(6);
     plots->addWidget(m_memory);
@@ -77,7 +80,8 @@ SystemPage::SystemPage(Workbench& workbench, QWidget* parent)
 void SystemPage::buildTable()
 {
     const auto row = [this](std::size_t i) -> const RankRow& { return m_rows[i]; };
-    const auto seconds = [](double value) { return value > 0 ? QString::number(value, 'f', 2) : QStringLiteral("-"); };
+    static const QString none = QStringLiteral("-");
+    const auto seconds = [](double value) { return value > 0 ? QString::number(value, 'f', 2) : none; };
     std::vector<ColumnSpec> columns;
     columns.push_back({ tr("rank"), {}, [row](std::size_t i) { return QString::number(row(i).record.rank); }, [row](std::size_t i) { return static_cast<double>(row(i).record.rank); }, {} });
     columns.push_back({ tr("host"), {}, [row](std::size_t i) { return qs(row(i).record.host); }, {}, {} });
@@ -86,23 +90,32 @@ void SystemPage::buildTable()
                            return r.deviceName.empty() || r.deviceName == r.device ? qs(r.device) : qs(r.device + "  " + r.deviceName);
                        },
         {}, [row](std::size_t i) { return qs(row(i).record.deviceName); } });
-    columns.push_back({ tr("process"), tr("Process id"), [row](std::size_t i) { return QString::number(row(i).record.pid); }, [row](std::size_t i) { return static_cast<double>(row(i).record.pid); }, {} });
-    columns.push_back({ tr("memory"), tr("Memory of the device"), [row](std::size_t i) { return row(i).record.memoryBytes > 0 ? bytes(static_cast<double>(row(i).record.memoryBytes)) : QStringLiteral("-"); },
+    columns.push_back({ tr("process"), tr("Process id"), [row](std::size_t i) { return row(i).record.pid > 0 ? QString::number(row(i).record.pid) : none; }, [row](std::size_t i) { return static_cast<double>(row(i).record.pid); }, {} });
+    columns.push_back({ tr("memory"), tr("Memory of the device"), [row](std::size_t i) { return row(i).record.memoryBytes > 0 ? bytes(static_cast<double>(row(i).record.memoryBytes)) : none; },
         [row](std::size_t i) { return static_cast<double>(row(i).record.memoryBytes); }, {} });
-    columns.push_back({ tr("phase"), {}, [row](std::size_t i) { return row(i).beat.phase.empty() ? QStringLiteral("-") : qs(row(i).beat.phase); }, {}, {} });
-    columns.push_back({ tr("step"), {}, [row](std::size_t i) { return row(i).beat.phase.empty() ? QStringLiteral("-") : QString::number(row(i).beat.step); }, [row](std::size_t i) { return static_cast<double>(row(i).beat.step); }, {} });
-    columns.push_back({ tr("heartbeat"), tr("Last sign of life"), [this, row](std::size_t i) {
-                           const double age = row(i).age;
-                           return age < 0 ? QStringLiteral("-") : age > launch::kHeartbeatLateSeconds && launch::isActive(run().header().state.kind) ? QStringLiteral("! ") + ago(age) : ago(age);
+    columns.push_back({ tr("step"), {}, [row](std::size_t i) { return row(i).hasBeat ? QString::number(row(i).beat.step) : none; }, [row](std::size_t i) { return static_cast<double>(row(i).beat.step); }, {} });
+    columns.push_back({ tr("phase"), tr("What the rank does, and for how long"), [this, row](std::size_t i) {
+                           const bool isGoing = launch::isActive(run().header().state.kind) && row(i).phaseSeconds >= 0;
+                           return !row(i).hasBeat ? none : isGoing ? tr("%1, %2").arg(qs(row(i).beat.phase), duration(row(i).phaseSeconds)) : qs(row(i).beat.phase);
+                       }, {}, {} });
+    columns.push_back({ tr("together with the others"), tr("The collective operation it is in and its number; ranks with the same number are equally far"), [row](std::size_t i) {
+                           const launch::Heartbeat& beat = row(i).beat;
+                           return beat.sequence < 0 ? none : beat.operation.empty() ? tr("after %1").arg(beat.sequence) : tr("%1, number %2").arg(qs(beat.operation)).arg(beat.sequence);
                        },
-        [row](std::size_t i) { return row(i).age; }, {} });
+        [row](std::size_t i) { return static_cast<double>(row(i).beat.sequence); }, {} });
+    columns.push_back({ tr("waits for"), tr("The rank that this one waits for"), [row](std::size_t i) {
+                           return row(i).isAwaited ? tr("! holds up others") : row(i).waitsForRank < 0 ? none : tr("rank %1").arg(row(i).waitsForRank);
+                       },
+        [row](std::size_t i) { return static_cast<double>(row(i).waitsForRank); }, {} });
+    columns.push_back({ tr("heartbeat"), tr("Last sign of life"), [row](std::size_t i) { return row(i).ageSeconds < 0 ? none : (row(i).isLate ? QStringLiteral("! ") : QString()) + ago(row(i).ageSeconds); },
+        [row](std::size_t i) { return row(i).ageSeconds; }, {} });
     columns.push_back({ tr("work s"), tr("Seconds of work in the last step"), [row, seconds](std::size_t i) { return seconds(row(i).workSeconds); }, [row](std::size_t i) { return row(i).workSeconds; }, {} });
     columns.push_back({ tr("wait s"), tr("Seconds spent waiting for other ranks in the last step"), [row, seconds](std::size_t i) { return seconds(row(i).waitSeconds); }, [row](std::size_t i) { return row(i).waitSeconds; }, {} });
     m_model->setColumns(std::move(columns));
     styleTable(m_table, QStringLiteral("rankTable"), tr("Ranks"));
     m_table->setModel(m_model);
-    constexpr int kWidths[] = { 50, 130, 220, 80, 90, 110, 70, 110, 80, 80 };
-    for (int i = 0; i < 10; ++i)
+    constexpr int kWidths[] = { 46, 110, 190, 70, 76, 60, 130, 200, 130, 96, 64, 64 };
+    for (int i = 0; i < static_cast<int>(std::size(kWidths)); ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->horizontalHeader()->setStretchLastSection(false);
 }
@@ -113,53 +126,36 @@ void SystemPage::activated()
     refresh();
 }
 
-QString SystemPage::slowestRank() const
-{
-    if (m_rows.size() < 2)
-        return {};
-    const auto byWait = [](const RankRow& a, const RankRow& b) { return a.waitSeconds < b.waitSeconds; };
-    const auto waiting = std::max_element(m_rows.begin(), m_rows.end(), byWait);
-    const auto late = std::min_element(m_rows.begin(), m_rows.end(), byWait);
-    if (waiting->waitSeconds <= 0.0 || waiting == late || waiting->waitSeconds < 1.2 * late->waitSeconds)
-        return tr("No rank holds up the others in the last step.");
-    return tr("Rank %1 waits %2 in the last step; rank %3 is the slowest.").arg(waiting->record.rank).arg(duration(waiting->waitSeconds)).arg(late->record.rank);
-}
-
 void SystemPage::refresh()
 {
+    refreshRanks();
+    refreshValues();
+}
+
+void SystemPage::refreshRanks()
+{
     const RunHeader& header = run().header();
-    std::map<std::int64_t, RankRow> rows;
-    for (const store::RankRecord& record : run().facts().ranks)
-        rows[record.rank].record = record;
-    for (const launch::Heartbeat& beat : header.heartbeats) {
-        RankRow& row = rows[beat.rank];
-        row.beat = beat;
-        row.record.rank = beat.rank;
-        if (row.record.host.empty())
-            row.record.host = beat.host;
-        if (row.record.pid == 0)
-            row.record.pid = beat.pid;
-        row.age = static_cast<double>(systemClock().wallMilliseconds() - beat.wallMs) / 1000.0;
-    }
-    std::int64_t lastStep = -1;
-    for (const store::PhaseTiming& phase : m_view ? m_view->phases : std::vector<store::PhaseTiming> {})
-        lastStep = std::max(lastStep, phase.step);
-    for (const store::PhaseTiming& phase : m_view ? m_view->phases : std::vector<store::PhaseTiming> {})
-        if (phase.step == lastStep)
-            (phase.phase == "wait" ? rows[phase.rank].waitSeconds : rows[phase.rank].workSeconds) += phase.seconds;
-    const bool sameCount = rows.size() == m_rows.size();
-    m_rows.clear();
-    for (auto& [rank, row] : rows)
-        m_rows.push_back(std::move(row));
-    if (sameCount)
+    const std::size_t before = m_rows.size();
+    const bool isActive = launch::isActive(header.state.kind);
+    m_rows = rankRows({ run().facts().ranks, header.heartbeats, m_view ? m_view->phases : std::vector<store::PhaseTiming> {}, systemClock().wallMilliseconds(), isActive });
+    if (before == m_rows.size())
         m_model->refreshTexts();
     else
         m_model->setRows(m_rows.size());
     constexpr int kMaximumRows = 8; // more scroll
     const int rowsShown = std::clamp(static_cast<int>(m_rows.size()), 1, kMaximumRows);
     m_table->setFixedHeight(m_table->horizontalHeader()->sizeHint().height() + rowsShown * m_table->verticalHeader()->defaultSectionSize() + 22);
-    m_verdict->setText(!run().isOpen() ? tr("Open a run to see its processes.") : m_rows.empty() ? tr("No process of this run has reported yet.") : slowestRank());
+    const bool isTrouble = std::any_of(m_rows.begin(), m_rows.end(), [](const RankRow& row) { return row.isLate || row.waitsForRank >= 0; });
+    m_verdict->setText(!run().isOpen() ? tr("Open a run to see its processes.") : m_rows.empty() ? tr("No process of this run has reported yet.") : rankVerdict(m_rows));
     m_verdict->setVisible(!m_verdict->text().isEmpty());
+    QPalette palette = m_verdict->palette();
+    palette.setColor(QPalette::WindowText, theme().color(isTrouble ? ColorRole::Warning : ColorRole::Text));
+    m_verdict->setPalette(palette);
+}
+
+void SystemPage::refreshValues()
+{
+    const RunHeader& header = run().header();
     std::vector<KeyValue> values;
     values.push_back({ tr("ranks"), QString::number(m_rows.size()), m_rows.empty() ? QString() : qs(m_rows.front().record.device), {} });
     values.push_back({ tr("time of a step"), run().last(metric_names::kStepSeconds) ? tr("%1 s").arg(number(run().last(metric_names::kStepSeconds))) : QStringLiteral("-"), tr("last step"), {} });

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "widgets/common/page.h"
+#include "widgets/viewmodels/rank_table.h"
 #include "widgets/viewmodels/run_data.h"
 
 #include <memory>
 
 class QLabel;
+class QScrollArea;
 class QTableView;
 class QTimer;
 
@@ -40,6 +42,7 @@ private:
     void layoutBlocks();
     void resizeEvent(QResizeEvent* event) override;
     int colorOf(const std::string& phase) const;
+    int laneHeight() const;
     QBrush brushOf(int phase, int alpha) const;
 
     const Theme& m_theme;
@@ -61,20 +64,15 @@ private:
     void buildTable();
     void refresh();
     void refreshCurves();
-    QString slowestRank() const;
+    void refreshRanks();
+    void refreshValues();
 
-    struct RankRow {
-        store::RankRecord record;
-        launch::Heartbeat beat;
-        double age = -1.0;
-        double waitSeconds = 0.0;
-        double workSeconds = 0.0;
-    };
     ValueStrip* m_values;
     QLabel* m_verdict;
     QTableView* m_table;
     RowsModel* m_model;
     PhaseTimeline* m_timeline;
+    QScrollArea* m_lanes;
     CurveTile* m_memory;
     CurveTile* m_throughput;
     std::vector<RankRow> m_rows;

@@ -178,6 +178,13 @@ QFont Theme::smallFont() const
     return font;
 }
 
+QFont Theme::strongFont() const
+{
+    QFont font = QApplication::font();
+    font.setWeight(QFont::DemiBold);
+    return font;
+}
+
 QFont Theme::headingFont() const
 {
     QFont font = QApplication::font();

@@ -41,6 +41,7 @@ public:
     void setIcon(QAbstractButton* button, const QString& name) const; // follows the palette when it changes
     QFont fixedFont() const;
     QFont smallFont() const;
+    QFont strongFont() const;  // of the titles of plots and panels
     QFont headingFont() const;
     QPalette palette() const;
 
