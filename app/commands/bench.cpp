@@ -79,6 +79,7 @@ int benchStep(const Words& words)
     addCount(line, "--samples", options.samplesPerPrompt, "Responses per prompt");
     addCount(line, "--prompt-tokens", options.promptTokens, "Tokens of each prompt");
     addCount(line, "--tokens", options.newTokens, "Tokens of each response");
+    addCount(line, "--microbatch-tokens", options.microbatchTokens, "Tokens of one forward and backward pass: fewer take less memory");
     addShared(line, options.threads, options.repeats);
     return finish(line, words, [&](engine::EngineApi& engine, engine::Session& session) {
         options.model = model;

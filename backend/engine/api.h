@@ -100,6 +100,7 @@ struct StepBenchOptions {
     std::int64_t samplesPerPrompt = 8;
     std::int64_t promptTokens = 24;
     std::int64_t newTokens = 46;
+    std::int64_t microbatchTokens = 16384;
     std::int64_t threads = 2;
     std::int64_t repeats = 5;
     std::string dtype = "float32";

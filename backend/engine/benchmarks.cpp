@@ -96,8 +96,9 @@ public:
             { "generated_tokens_per_second", tokens / steady(m_generateSeconds) },
             { "trained_tokens_per_second", tokens / steady(m_updateSeconds) }, { "peak_megabytes", peakMegabytes() },
             { "prompts", m_options.prompts }, { "samples_per_prompt", m_options.samplesPerPrompt },
-            { "prompt_tokens", m_options.promptTokens }, { "new_tokens", m_options.newTokens }, { "threads", m_options.threads },
-            { "dtype", m_options.dtype }, { "repeats", m_options.repeats } };
+            { "prompt_tokens", m_options.promptTokens }, { "new_tokens", m_options.newTokens },
+            { "microbatch_tokens", m_options.microbatchTokens }, { "threads", m_options.threads }, { "dtype", m_options.dtype },
+            { "repeats", m_options.repeats } };
     }
 
 private:
@@ -114,6 +115,7 @@ private:
         config::RunConfig config;
         config.batch.promptsPerStep = options.prompts;
         config.batch.promptsPerUpdate = options.prompts;
+        config.batch.tokensPerMicrobatch = options.microbatchTokens;
         config.rollout.maxNewTokens = options.newTokens;
         config.optimizer.learningRate = 1e-5;
         config.policy.logEntropy = false;
