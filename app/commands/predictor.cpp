@@ -52,6 +52,8 @@ int embed(const Words& words)
         ->check(CLI::IsMember({ "auto", "plain", "qwen-math", "chatml", "llama3" }));
     line.add("--max-tokens", options.maxTokens, "Longer questions are cut")->check(CLI::Range(1, 1'000'000));
     line.add("--dtype", options.dtype, "Type to compute in")->check(CLI::IsMember({ "float32", "bfloat16", "float16" }));
+    line.add("--pooling", options.pooling, "Of the last hidden states: mean, as published; mean-last, as belief midpoint has it")
+        ->check(CLI::IsMember({ "mean", "mean-last" }));
     addThreads(line, options.threads);
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))

@@ -52,7 +52,7 @@ struct MidpointOptions {
     std::int64_t historyGroups = 768; // that the heads are fitted to
     double historyDecay = 0.95; // weight of a group per step of its age
     double countDecay = 0.9; // weight of a prompt's own counts per step of their age
-    double ridge = 20.0;
+    double penalty = 1.0; // of the heads' squared coefficients
     double featureLength = 2.8284271247461903; // root mean square length of a standardised embedding: sqrt(8)
 };
 // From the names of selection.midpoint_parts: embeddings, counts, importance, drift, signal. Throws Error{Config}.

@@ -1,6 +1,6 @@
 #include "backend/core/bytes.h"
 #include "backend/difficulty/beliefs.h"
-#include "backend/difficulty/ridge.h"
+#include "backend/difficulty/logistic.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@
 namespace midpoint::difficulty {
 namespace {
 
-constexpr const char* kTag = "midpoint belief 1";
+constexpr const char* kTag = "midpoint belief 2";
 constexpr double kRateEdge = 0.01; // the prior never claims more certainty than this
 constexpr double kUnknownMean = 0.5; // before anything is measured: a flat distribution
 constexpr double kUnknownStrength = 2.0;
@@ -20,7 +20,6 @@ constexpr double kDriftDecay = 0.7; // of what the drift is estimated from: the 
 constexpr double kDriftRollouts = 20.0; // information, in units of p (1 - p), that outweighs "no drift"
 constexpr double kLargestDrift = 1.0; // logit
 constexpr std::int64_t kFewestGroups = 8; // for a first fit of the heads
-constexpr double kUsualAttempts = 8.0; // of a group with weight 1 in that fit
 
 std::size_t at(std::int64_t index)
 {
@@ -36,6 +35,12 @@ double sigmoid(double x)
     return 1.0 / (1.0 + std::exp(-x));
 }
 
+// Log-odds of the chance 2 p (1 - p) that two rollouts differ.
+double differLogit(double rate)
+{
+    return logit(2.0 * rate * (1.0 - rate));
+}
+
 struct Counts {
     double successes = 0.0;
     double failures = 0.0;
@@ -49,12 +54,6 @@ struct PromptCounts {
     Counts newest;
     std::int64_t newestBirth = -1;
     std::int64_t step = 0; // the present step of both
-};
-
-struct Beta {
-    double a = 1.0;
-    double b = 1.0;
-    double mean() const { return a / (a + b); }
 };
 
 class MidpointBelief : public Belief {
@@ -83,7 +82,15 @@ public:
     void restoreState(std::string_view bytes) override;
 
 private:
+    struct History {
+        std::vector<std::int64_t> rows;
+        std::vector<double> trials;
+        std::vector<double> rates;
+        std::vector<double> differing;
+    };
+
     void standardise();
+    History recentGroups(const Ledger& ledger, std::int64_t step) const;
     void fitHeads(const Ledger& ledger, std::int64_t step);
     void judgePrior(std::int64_t index, const LedgerEntry& entry);
     void judgeDrift(std::int64_t index, const LedgerEntry& entry);
@@ -95,9 +102,10 @@ private:
         return std::span(m_features).subspan(at(index * m_dimension), at(m_dimension));
     }
     double priorMean(std::int64_t index) const;
+    double priorSignal(std::int64_t index, double rate) const;
     double priorStrength() const;
     double drift() const;
-    Beta belief(std::int64_t index, std::int64_t step) const;
+    double driftedPrior(std::int64_t index) const;
 
     MidpointOptions m_options;
     const PromptPool* m_pool;
@@ -107,8 +115,8 @@ private:
     std::int64_t m_seen = 0; // entries of the ledger
     std::vector<PromptCounts> m_counts;
     bool m_isFitted = false;
-    RidgeSolution m_rateHead;
-    RidgeSolution m_signalHead;
+    LogisticHead m_rateHead; // log-odds of the success rate
+    LogisticHead m_signalHead; // added to the log-odds of 2 p (1 - p), the chance that two rollouts differ
     double m_priorError = 0.0; // decayed sums over measured prompts: (prior - rate)^2 without the measurement's noise,
     double m_priorVariance = 0.0; // and prior (1 - prior)
     double m_driftGradient = 0.0; // decayed sums over explored prompts: successes beyond expectation,
@@ -155,7 +163,12 @@ double MidpointBelief::priorMean(std::int64_t index) const
 {
     if (!m_isFitted)
         return kUnknownMean;
-    return std::clamp(m_rateHead.predict(featuresOf(index)), kRateEdge, 1.0 - kRateEdge);
+    return std::clamp(sigmoid(m_rateHead.logit(featuresOf(index))), kRateEdge, 1.0 - kRateEdge);
+}
+
+double MidpointBelief::priorSignal(std::int64_t index, double rate) const
+{
+    return 0.5 * sigmoid(differLogit(rate) + m_signalHead.logit(featuresOf(index)));
 }
 
 // A beta distribution with mean m and strength k has variance m (1 - m) / (k + 1): k is what explains how far the prior
@@ -176,19 +189,10 @@ double MidpointBelief::drift() const
     return std::clamp(m_driftGradient / (m_driftInformation + kDriftRollouts), -kLargestDrift, kLargestDrift);
 }
 
-Beta MidpointBelief::belief(std::int64_t index, std::int64_t step) const
+// The drift moves what is only believed; measured counts are moved by their own decay.
+double MidpointBelief::driftedPrior(std::int64_t index) const
 {
-    const double strength = priorStrength();
-    // The drift moves what is only believed; measured counts are moved by their own decay.
-    const double prior = sigmoid(logit(priorMean(index)) + (m_isFitted ? drift() : 0.0));
-    Beta result { strength * prior, strength * (1.0 - prior) };
-    if (!m_options.useCounts)
-        return result;
-    PromptCounts counts = m_counts[at(index)];
-    bringTo(counts, step);
-    result.a += counts.older.successes + counts.newest.successes;
-    result.b += counts.older.failures + counts.newest.failures;
-    return result;
+    return sigmoid(logit(priorMean(index)) + (m_isFitted ? drift() : 0.0));
 }
 
 void MidpointBelief::judgePrior(std::int64_t index, const LedgerEntry& entry)
@@ -244,17 +248,14 @@ void MidpointBelief::learn(const Ledger& ledger, std::int64_t step)
     fitHeads(ledger, step);
 }
 
-void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
+// The newest group of each prompt: a prompt is chosen again and again while it stays near one half, and counted each time
+// it would bend the heads towards one half (and towards the past).
+MidpointBelief::History MidpointBelief::recentGroups(const Ledger& ledger, std::int64_t step) const
 {
-    std::vector<std::int64_t> rows;
-    std::vector<double> weights;
-    std::vector<double> rates;
-    std::vector<double> signals;
-    // The newest group of each prompt: a prompt is chosen again and again while it stays near one half, and counted each time
-    // it would bend the heads towards one half (and towards the past).
+    History history;
     std::vector<bool> isTaken(m_counts.size(), false);
     const auto entries = ledger.entries();
-    for (auto entry = entries.rbegin(); entry != entries.rend() && std::ssize(rows) < m_options.historyGroups;
+    for (auto entry = entries.rbegin(); entry != entries.rend() && std::ssize(history.rows) < m_options.historyGroups;
          ++entry) {
         const auto index = m_pool->indexOf(entry->prompt);
         if (!index || entry->attempts < 2 || entry->purpose == Purpose::Evaluate || isTaken[at(*index)])
@@ -262,24 +263,39 @@ void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
         isTaken[at(*index)] = true;
         const auto n = static_cast<double>(entry->attempts);
         const double rate = entry->successRate();
-        rows.push_back(*index);
-        // By attempts: a group given up early is cut at equal outcomes, so its rate alone would pull towards 0 and 1.
-        weights.push_back(n / kUsualAttempts
+        history.rows.push_back(*index);
+        // By attempts, so that a group given up early, cut at equal outcomes, does not pull towards 0 and 1.
+        history.trials.push_back(n
             * std::pow(m_options.historyDecay, static_cast<double>(std::max<std::int64_t>(step - entry->step, 0))));
-        rates.push_back(rate);
-        signals.push_back(rate * (1.0 - rate) * n / (n - 1.0)); // unbiased for p (1 - p)
+        history.rates.push_back(rate);
+        history.differing.push_back(2.0 * rate * (1.0 - rate) * n / (n - 1.0)); // of the pairs of rollouts
     }
-    if (std::ssize(rows) < kFewestGroups)
+    return history;
+}
+
+void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
+{
+    History history = recentGroups(ledger, step);
+    if (std::ssize(history.rows) < kFewestGroups)
         return;
-    auto solutions = solveRidge({ .features = m_features,
+    LogisticProblem problem { .features = m_features,
         .dimension = m_dimension,
-        .rows = rows,
-        .weights = weights,
-        .targets = { std::move(rates), std::move(signals) },
-        .lambda = m_options.ridge });
-    m_rateHead = std::move(solutions[0]);
-    m_signalHead = std::move(solutions[1]);
+        .rows = history.rows,
+        .trials = history.trials,
+        .targets = history.rates,
+        .penalty = m_options.penalty };
+    fitLogistic(problem, m_rateHead);
     m_isFitted = true;
+    if (!m_options.useSignalHead)
+        return;
+    std::vector<double> offsets;
+    for (const std::int64_t row : history.rows)
+        offsets.push_back(differLogit(priorMean(row)));
+    for (double& trials : history.trials)
+        trials *= 0.5; // n rollouts make n / 2 independent pairs
+    problem.targets = history.differing;
+    problem.offsets = offsets;
+    fitLogistic(problem, m_signalHead);
 }
 
 void MidpointBelief::learnFromReplayed(std::span<const ReplayedEvidence> evidence, std::int64_t step)
@@ -306,32 +322,31 @@ Estimates MidpointBelief::estimate(std::int64_t step) const
     const double strength = priorStrength();
     Estimates result;
     for (std::int64_t index = 0; index < m_pool->size(); ++index) {
-        const Beta beta = belief(index, step);
-        const double total = beta.a + beta.b;
-        const double mean = beta.mean();
-        double signal = mean * (1.0 - mean) * total / (total + 1.0); // E[p (1 - p)]
-        if (m_options.useSignalHead && m_isFitted) {
-            // A good estimate of p can be a poor one of p (1 - p): what is not the prompt's own counts is estimated
-            // directly.
-            const double predicted = std::clamp(m_signalHead.predict(featuresOf(index)), 0.0, 0.25);
-            signal += strength / total * (predicted - signal);
-        }
+        const double prior = driftedPrior(index);
+        PromptCounts counts = m_options.useCounts ? m_counts[at(index)] : PromptCounts {};
+        bringTo(counts, step);
+        const double total = strength + counts.older.total() + counts.newest.total();
+        const double mean = (strength * prior + counts.older.successes + counts.newest.successes) / total;
+        double signal = mean * (1.0 - mean) * total / (total + 1.0); // E[p (1 - p)] of the beta distribution
+        // A good estimate of p can be a poor one of p (1 - p): what is not the prompt's own counts is estimated directly.
+        if (m_options.useSignalHead && m_isFitted)
+            signal += strength / total * (priorSignal(index, prior) - signal);
         result.mean.push_back(mean);
         result.deviation.push_back(std::sqrt(mean * (1.0 - mean) / (total + 1.0)));
-        result.signal.push_back(signal);
+        result.signal.push_back(std::min(signal, 0.25));
     }
     return result;
 }
 
-void putHead(ByteWriter& out, const RidgeSolution& head)
+void putHead(ByteWriter& out, const LogisticHead& head)
 {
     out.put(head.intercept);
     out.putVector(head.coefficients);
 }
 
-RidgeSolution getHead(ByteReader& in)
+LogisticHead getHead(ByteReader& in)
 {
-    RidgeSolution head;
+    LogisticHead head;
     head.intercept = in.get<double>();
     head.coefficients = in.getVector<double>();
     return head;

@@ -122,6 +122,7 @@ struct EmbedOptions {
     std::int64_t maxTokens = 1024;
     std::int64_t threads = 0;
     std::string dtype = "float32";
+    std::string pooling = "mean";         // mean: as published; mean-last: with the last token's state beside it
 };
 struct PredictorTrainOptions {
     std::filesystem::path embeddings;

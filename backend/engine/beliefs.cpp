@@ -7,15 +7,14 @@
 #include "backend/engine/weights_hash.h"
 #include "backend/predictor/embedding_matrix.h"
 #include "backend/predictor/predictor_belief.h"
-#include "backend/predictor/training.h"
 
 namespace midpoint::engine {
 namespace {
 
-std::filesystem::path embeddingsOf(const RunParts& parts, Session& session)
+std::filesystem::path embeddingsOf(const RunParts& parts, predictor::Pooling pooling, Session& session)
 {
     const std::string& given = parts.config.selection.embeddingsPath;
-    return given.empty() ? ensureEmbeddings(parts, session) : std::filesystem::path(given);
+    return given.empty() ? ensureEmbeddings(parts, pooling, session) : std::filesystem::path(given);
 }
 
 std::unique_ptr<difficulty::Belief> makePredictor(const RunParts& parts, Session& session)
@@ -23,7 +22,7 @@ std::unique_ptr<difficulty::Belief> makePredictor(const RunParts& parts, Session
     const config::SelectionSection& settings = parts.config.selection;
     predictor::PredictorBeliefOptions options;
     options.predictor = settings.predictorPath;
-    options.embeddings = embeddingsOf(parts, session);
+    options.embeddings = embeddingsOf(parts, predictor::Pooling::Mean, session);
     options.calibration = difficulty::calibrationFromName(settings.calibration);
     options.referenceEstimate = settings.strategy == "dots-released" ? predictor::ReferenceEstimate::Predicted
                                                                      : predictor::ReferenceEstimate::Measured;
@@ -36,7 +35,8 @@ std::unique_ptr<difficulty::Belief> makeMidpoint(const RunParts& parts, Session&
     const difficulty::MidpointOptions options = difficulty::midpointOptions(parts.config.selection.midpointParts);
     if (!options.useEmbeddings)
         return difficulty::makeMidpointBelief(options, *parts.pool, {}, 0);
-    predictor::PoolEmbeddings embeddings = predictor::readPoolEmbeddings(embeddingsOf(parts, session), *parts.pool);
+    predictor::PoolEmbeddings embeddings
+        = predictor::readPoolEmbeddings(embeddingsOf(parts, predictor::Pooling::MeanAndLast, session), *parts.pool);
     return difficulty::makeMidpointBelief(options, *parts.pool, std::move(embeddings.values), embeddings.dimension);
 }
 
@@ -61,7 +61,14 @@ std::unique_ptr<difficulty::Belief> makeBelief(const RunParts& parts, Session& s
 
 } // namespace
 
-std::filesystem::path ensureEmbeddings(const RunParts& parts, Session& session)
+predictor::Backbone backboneOf(const model::Model& model, predictor::Pooling pooling)
+{
+    return [&model, pooling](std::span<const std::vector<std::int32_t>> batch) {
+        return pooling == predictor::Pooling::Mean ? model.meanHidden(batch) : model.meanAndLastHidden(batch);
+    };
+}
+
+std::filesystem::path ensureEmbeddings(const RunParts& parts, predictor::Pooling pooling, Session& session)
 {
     const std::filesystem::path path = parts.runFolder / "embeddings.safetensors";
     std::vector<predictor::EmbedItem> items;
@@ -69,13 +76,13 @@ std::filesystem::path ensureEmbeddings(const RunParts& parts, Session& session)
         items.push_back({ prompt.id, prompt.tokens });
     predictor::EmbedOptions options;
     options.out = path;
+    options.pooling = pooling;
     options.modelHash = weightsHash(parts.config.model.path);
     options.dataHash = parts.prompts->dataHash;
     options.stop = session.stop;
     const double started = systemClock().steadySeconds();
     const bool isNew = !std::filesystem::exists(path);
-    predictor::embedPrompts(
-        items, [&](std::span<const std::vector<std::int32_t>> batch) { return parts.model->meanHidden(batch); }, options);
+    predictor::embedPrompts(items, backboneOf(*parts.model, pooling), options);
     if (isNew)
         session.log.info(concat("embedded ", items.size(), " prompts with the starting model in ",
             formatDuration(systemClock().steadySeconds() - started)));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/engine/run_parts.h"
+#include "backend/predictor/training.h"
 
 #include <memory>
 
@@ -11,6 +12,8 @@ namespace midpoint::engine {
 std::unique_ptr<difficulty::Selector> makeSelector(const RunParts& parts, Session& session);
 
 // The embeddings of the pool by the run's starting model, made once and kept in the run folder.
-std::filesystem::path ensureEmbeddings(const RunParts& parts, Session& session);
+std::filesystem::path ensureEmbeddings(const RunParts& parts, predictor::Pooling pooling, Session& session);
+
+predictor::Backbone backboneOf(const model::Model& model, predictor::Pooling pooling); // uses the model
 
 } // namespace midpoint::engine

@@ -5,6 +5,7 @@
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "backend/core/text.h"
+#include "backend/engine/beliefs.h"
 #include "backend/engine/pool_prompt.h"
 #include "backend/engine/threads.h"
 #include "backend/engine/weights_hash.h"
@@ -57,14 +58,14 @@ std::string embedPromptSet(const EmbedOptions& options, Session& session)
 
     predictor::EmbedOptions embed;
     embed.out = options.out;
+    embed.pooling = predictor::poolingFromName(options.pooling);
     embed.modelHash = weightsHash(options.model);
     embed.dataHash = prompts.dataHash;
     embed.stop = session.stop;
     if (session.progress)
         embed.progress = [&](std::int64_t done, std::int64_t total) { session.progress({ done, total, "prompts" }); };
     const double started = systemClock().steadySeconds();
-    const predictor::EmbeddingMatrix matrix = predictor::embedPrompts(
-        items, [&](std::span<const std::vector<std::int32_t>> batch) { return model.meanHidden(batch); }, embed);
+    const predictor::EmbeddingMatrix matrix = predictor::embedPrompts(items, backboneOf(model, embed.pooling), embed);
     return json { { "out", options.out.string() }, { "prompts", matrix.size() }, { "dimension", matrix.dimension() },
         { "seconds", systemClock().steadySeconds() - started } }
         .dump(2);

@@ -20,7 +20,9 @@ std::filesystem::path partialPath(const std::filesystem::path& out)
 Metadata metadataOf(const EmbedOptions& options)
 {
     return { { "model_hash", options.modelHash }, { "data_hash", options.dataHash },
-        { "pooling", "mean of the last hidden state" } };
+        { "pooling",
+            options.pooling == Pooling::Mean ? "mean of the last hidden state"
+                                             : "mean of the last hidden state, then that of the last token" } };
 }
 
 void expectSameOrigin(const EmbeddingMatrix& found, const EmbedOptions& options)
@@ -128,6 +130,15 @@ private:
 };
 
 } // namespace
+
+Pooling poolingFromName(const std::string& name)
+{
+    if (name == "mean")
+        return Pooling::Mean;
+    if (name == "mean-last")
+        return Pooling::MeanAndLast;
+    throw Error(ErrorKind::Usage, concat("--pooling: expected mean or mean-last, found '", name, "'"));
+}
 
 EmbeddingMatrix embedPrompts(std::span<const EmbedItem> items, const Backbone& backbone, const EmbedOptions& options)
 {

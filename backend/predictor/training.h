@@ -101,8 +101,14 @@ struct EmbedItem {
     PromptId id = 0;
     std::vector<std::int32_t> tokens;
 };
+// Of the last hidden states of a prompt. The published predictor takes the mean; the last one, from which the model goes
+// on, also tells what it is about to do.
+enum class Pooling { Mean, MeanAndLast };
+Pooling poolingFromName(const std::string& name); // mean, mean-last; throws Error{Usage}
+
 struct EmbedOptions {
     std::filesystem::path out;
+    Pooling pooling = Pooling::Mean;
     std::string modelHash; // part of the file's identity: an existing file of other hashes is an error, not continued
     std::string dataHash;
     std::int64_t batch = 64;

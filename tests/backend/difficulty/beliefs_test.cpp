@@ -3,7 +3,7 @@
 #include "backend/core/error.h"
 #include "backend/core/rng.h"
 #include "backend/core/statistics.h"
-#include "backend/difficulty/ridge.h"
+#include "backend/difficulty/logistic.h"
 
 #include <gtest/gtest.h>
 
@@ -35,11 +35,9 @@ LedgerEntry entryOf(PromptId prompt, std::int64_t step, std::int32_t successes, 
     return { .prompt = prompt, .step = step, .purpose = purpose, .attempts = 8, .successes = successes };
 }
 
-// --- ridge ---
+// --- logistic regression ---
 
-// Two features, three observations with weights, solved by hand: with weights 1, 1, 2 and x = (1, 0), (0, 1), (0, 0),
-// y = 4, 2, 0 the gradient must vanish at the solution.
-TEST(Ridge, AnyProblem_GradientVanishesInBothForms)
+TEST(Logistic, AnyProblem_GradientVanishes)
 {
     for (const std::int64_t dimension : { 3, 12 }) {
         Rng rng = rngOf(dimension);
@@ -48,40 +46,60 @@ TEST(Ridge, AnyProblem_GradientVanishesInBothForms)
         for (float& value : features)
             value = static_cast<float>(rng.normal());
         const std::vector<std::int64_t> rows = { 0, 3, 1, 2, 7, 3 };
-        std::vector<double> weights;
-        std::vector<double> target;
+        std::vector<double> trials;
+        std::vector<double> targets;
+        std::vector<double> offsets;
         for (std::size_t i = 0; i < rows.size(); ++i) {
-            weights.push_back(0.2 + rng.uniform());
-            target.push_back(rng.normal());
+            trials.push_back(8.0 * rng.uniform());
+            targets.push_back(i == 0 ? 0.0 : rng.uniform());
+            offsets.push_back(rng.normal());
         }
-        const double lambda = 0.7;
-        const RidgeSolution solution = solveRidge({ features, dimension, rows, weights, { target }, lambda }).front();
+        const double penalty = 0.7;
+        LogisticHead head;
+        for (int i = 0; i < 5; ++i) // each goes on where the last one ended
+            fitLogistic({ features, dimension, rows, trials, targets, offsets, penalty }, head);
         const auto featuresOf = [&](std::size_t i) {
             return std::span<const float>(features).subspan(
                 static_cast<std::size_t>(rows[i] * dimension), static_cast<std::size_t>(dimension));
         };
-        double interceptGradient = 0.0;
+        double interceptGradient = -0.01 * head.intercept;
         std::vector<double> gradient(static_cast<std::size_t>(dimension));
         for (std::size_t j = 0; j < gradient.size(); ++j)
-            gradient[j] = lambda * solution.coefficients[j];
+            gradient[j] = -penalty * head.coefficients[j];
         for (std::size_t i = 0; i < rows.size(); ++i) {
-            const double residual = weights[i] * (target[i] - solution.predict(featuresOf(i)));
-            interceptGradient += residual;
+            const double p = 1.0 / (1.0 + std::exp(-offsets[i] - head.logit(featuresOf(i))));
+            interceptGradient += trials[i] * (targets[i] - p);
             for (std::size_t j = 0; j < gradient.size(); ++j)
-                gradient[j] -= residual * static_cast<double>(featuresOf(i)[j]);
+                gradient[j] += trials[i] * (targets[i] - p) * static_cast<double>(featuresOf(i)[j]);
         }
-        EXPECT_NEAR(interceptGradient, 0.0, 1e-10);
+        EXPECT_NEAR(interceptGradient, 0.0, 1e-6);
         for (const double value : gradient)
-            EXPECT_NEAR(value, 0.0, 1e-10);
+            EXPECT_NEAR(value, 0.0, 1e-6);
     }
 }
 
-TEST(Ridge, NoFeatures_WeightedMean)
+TEST(Logistic, NoFeatures_ShareOfAllTrials)
 {
     const std::vector<std::int64_t> rows = { 0, 1 };
-    const std::vector<double> weights = { 1.0, 3.0 };
-    const RidgeSolution solution = solveRidge({ {}, 0, rows, weights, { { 4.0, 8.0 } }, 1.0 }).front();
-    EXPECT_NEAR(solution.predict({}), 7.0, 1e-12);
+    const std::vector<double> trials = { 100.0, 300.0 };
+    const std::vector<double> targets = { 0.5, 0.9 };
+    LogisticHead head;
+    fitLogistic({ .rows = rows, .trials = trials, .targets = targets }, head);
+    EXPECT_NEAR(1.0 / (1.0 + std::exp(-head.logit({}))), 0.8, 1e-4);
+}
+
+TEST(Logistic, OutcomesAllEqual_StaysFinite)
+{
+    const std::vector<float> features = { 1.0F, -1.0F };
+    const std::vector<std::int64_t> rows = { 0, 1 };
+    const std::vector<double> trials = { 8.0, 8.0 };
+    const std::vector<double> targets = { 0.0, 0.0 };
+    LogisticHead head;
+    for (int i = 0; i < 100; ++i)
+        fitLogistic({ features, 1, rows, trials, targets, {}, 1.0 }, head);
+    EXPECT_LT(head.intercept, -4.0);
+    EXPECT_GT(head.intercept, -20.0);
+    EXPECT_NEAR(head.coefficients[0], 0.0, 1e-6);
 }
 
 // --- posterior, last seen, SNIS ---
@@ -353,7 +371,7 @@ protected:
 
 TEST_F(MidpointBeliefTest, UnmeasuredPrompts_EstimatedFromTheirEmbeddings)
 {
-    const auto belief = makeMidpointBelief({ .ridge = 1.0 }, m_pool, m_embeddings, kDimension);
+    const auto belief = makeMidpointBelief({}, m_pool, m_embeddings, kDimension);
     measure(0, 200, 0);
     belief->learn(m_ledger, 1);
     const Estimates estimates = belief->estimate(1);

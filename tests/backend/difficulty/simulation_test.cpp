@@ -53,7 +53,7 @@ TEST(World, Information_IsTheShareThatTheEmbeddingExplains)
             .attempts = 1000,
             .successes = static_cast<std::int32_t>(1000 * rates[static_cast<std::size_t>(i)]) });
     const auto belief = makeMidpointBelief(
-        { .useCounts = false, .useDrift = false, .historyGroups = 4000, .ridge = 1e-6 }, pool, world.embeddings, 10);
+        { .useCounts = false, .useDrift = false, .historyGroups = 4000, .penalty = 1e-6 }, pool, world.embeddings, 10);
     belief->learn(ledger, 1);
     const double r = *statistics::pearson(belief->estimate(1).mean, rates).value;
     EXPECT_NEAR(r * r, 0.7, 0.06) << "the sigmoid bends the relation a little";

@@ -1,0 +1,170 @@
+#include "backend/difficulty/logistic.h"
+
+#include "backend/core/error.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace midpoint::difficulty {
+namespace {
+
+constexpr int kNewtonSteps = 8;
+constexpr double kConverged = 1e-3; // largest change of an observation's log-odds
+constexpr double kLargestStep = 3.0; // the same: a full Newton step can overshoot where everything is 0 or 1
+constexpr int kSolverSteps = 100;
+constexpr double kSolverTolerance = 1e-2; // of the residual against the gradient: Newton's next step corrects the rest
+constexpr double kInterceptPenalty = 1e-2; // keeps it finite when all outcomes are equal
+constexpr double kFlattest = 1e-3; // smallest p (1 - p) in the curvature, for the same reason
+
+double sigmoid(double x)
+{
+    return 1.0 / (1.0 + std::exp(-x));
+}
+
+// The observed rows with a last column of ones, so that the intercept is a coefficient like the others.
+class Fit {
+public:
+    explicit Fit(const LogisticProblem& problem)
+        : m_problem(problem)
+        , m_width(static_cast<std::size_t>(problem.dimension) + 1)
+        , m_penalty(m_width, problem.penalty)
+        , m_curvature(problem.rows.size())
+    {
+        m_penalty.back() = kInterceptPenalty;
+        m_rows.reserve(problem.rows.size() * m_width);
+        for (const std::int64_t row : problem.rows) {
+            const auto first = problem.features.begin() + static_cast<std::ptrdiff_t>(row * problem.dimension);
+            m_rows.insert(m_rows.end(), first, first + static_cast<std::ptrdiff_t>(problem.dimension));
+            m_rows.push_back(1.0);
+        }
+    }
+
+    // One step of Newton's method; the largest change of an observation's log-odds.
+    double improve(std::vector<double>& coefficients)
+    {
+        std::vector<double> direction = solve(gradient(coefficients));
+        double largest = 0.0;
+        for (std::size_t i = 0; i < m_curvature.size(); ++i)
+            largest = std::max(largest, std::abs(dot(i, direction)));
+        const double scale = largest > kLargestStep ? kLargestStep / largest : 1.0;
+        for (std::size_t j = 0; j < m_width; ++j)
+            coefficients[j] += scale * direction[j];
+        return largest;
+    }
+
+private:
+    double dot(std::size_t i, const std::vector<double>& vector) const
+    {
+        const double* row = &m_rows[i * m_width];
+        return std::inner_product(row, row + m_width, vector.begin(), 0.0);
+    }
+    void addRow(std::size_t i, double factor, std::vector<double>& out) const
+    {
+        const double* row = &m_rows[i * m_width];
+        for (std::size_t j = 0; j < m_width; ++j)
+            out[j] += factor * row[j];
+    }
+
+    // Of the penalised log-likelihood; leaves the curvature of every observation behind.
+    std::vector<double> gradient(const std::vector<double>& coefficients)
+    {
+        std::vector<double> result(m_width);
+        for (std::size_t j = 0; j < m_width; ++j)
+            result[j] = -m_penalty[j] * coefficients[j];
+        for (std::size_t i = 0; i < m_curvature.size(); ++i) {
+            const double offset = m_problem.offsets.empty() ? 0.0 : m_problem.offsets[i];
+            const double p = sigmoid(offset + dot(i, coefficients));
+            m_curvature[i] = m_problem.trials[i] * std::max(p * (1.0 - p), kFlattest);
+            addRow(i, m_problem.trials[i] * (m_problem.targets[i] - p), result);
+        }
+        return result;
+    }
+    std::vector<double> timesHessian(const std::vector<double>& vector) const
+    {
+        std::vector<double> result(m_width);
+        for (std::size_t j = 0; j < m_width; ++j)
+            result[j] = m_penalty[j] * vector[j];
+        for (std::size_t i = 0; i < m_curvature.size(); ++i)
+            addRow(i, m_curvature[i] * dot(i, vector), result);
+        return result;
+    }
+    std::vector<double> hessianDiagonal() const
+    {
+        std::vector<double> result = m_penalty;
+        for (std::size_t i = 0; i < m_curvature.size(); ++i)
+            for (std::size_t j = 0; j < m_width; ++j)
+                result[j] += m_curvature[i] * m_rows[i * m_width + j] * m_rows[i * m_width + j];
+        return result;
+    }
+
+    // Conjugate gradients, preconditioned by the diagonal: the intercept's curvature exceeds the others' by far.
+    std::vector<double> solve(std::vector<double> residual) const
+    {
+        const std::vector<double> diagonal = hessianDiagonal();
+        const auto preconditioned = [&](const std::vector<double>& r) {
+            std::vector<double> z(m_width);
+            for (std::size_t j = 0; j < m_width; ++j)
+                z[j] = r[j] / diagonal[j];
+            return z;
+        };
+        const auto product = [](const std::vector<double>& a, const std::vector<double>& b) {
+            return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+        };
+        std::vector<double> solution(m_width, 0.0);
+        std::vector<double> z = preconditioned(residual);
+        std::vector<double> direction = z;
+        double strength = product(residual, z);
+        const double enough = kSolverTolerance * kSolverTolerance * strength;
+        for (int step = 0; step < kSolverSteps && strength > enough; ++step) {
+            const std::vector<double> image = timesHessian(direction);
+            const double length = strength / product(direction, image);
+            for (std::size_t j = 0; j < m_width; ++j) {
+                solution[j] += length * direction[j];
+                residual[j] -= length * image[j];
+            }
+            z = preconditioned(residual);
+            const double next = product(residual, z);
+            for (std::size_t j = 0; j < m_width; ++j)
+                direction[j] = z[j] + next / strength * direction[j];
+            strength = next;
+        }
+        return solution;
+    }
+
+    const LogisticProblem& m_problem;
+    std::size_t m_width;
+    std::vector<double> m_penalty;
+    std::vector<double> m_rows; // [observations, width]
+    std::vector<double> m_curvature;
+};
+
+} // namespace
+
+double LogisticHead::logit(std::span<const float> features) const
+{
+    double result = intercept;
+    for (std::size_t j = 0; j < coefficients.size(); ++j)
+        result += coefficients[j] * static_cast<double>(features[j]);
+    return result;
+}
+
+void fitLogistic(const LogisticProblem& problem, LogisticHead& head)
+{
+    const std::size_t observations = problem.rows.size();
+    MIDPOINT_ASSERT(problem.trials.size() == observations && problem.targets.size() == observations
+            && (problem.offsets.empty() || problem.offsets.size() == observations),
+        "a weight and a target for every observation");
+    std::vector<double> coefficients = std::move(head.coefficients);
+    coefficients.resize(static_cast<std::size_t>(problem.dimension), 0.0);
+    coefficients.push_back(head.intercept);
+    Fit fit(problem);
+    for (int step = 0; step < kNewtonSteps; ++step)
+        if (fit.improve(coefficients) < kConverged)
+            break;
+    head.intercept = coefficients.back();
+    coefficients.pop_back();
+    head.coefficients = std::move(coefficients);
+}
+
+} // namespace midpoint::difficulty

@@ -1,0 +1,32 @@
+// Logistic regression on the log-odds of shares in [0, 1], fitted again every round: penalised likelihood by Newton's
+// method from where the last fit ended, each step by conjugate gradients, so that neither time nor memory grow with the
+// square of the number of features.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace midpoint::difficulty {
+
+struct LogisticHead {
+    double intercept = 0.0;
+    std::vector<double> coefficients; // empty counts as all zero
+
+    double logit(std::span<const float> features) const;
+};
+
+struct LogisticProblem {
+    std::span<const float> features = {}; // a row of `dimension` numbers per prompt
+    std::int64_t dimension = 0;
+    std::span<const std::int64_t> rows = {}; // observed, may repeat
+    std::span<const double> trials = {}; // what each observation counts for, in single outcomes
+    std::span<const double> targets = {}; // share of successes
+    std::span<const double> offsets = {}; // log-odds already known, to which the head adds; empty: none
+    double penalty = 1.0; // half of it times the squared coefficients is subtracted from the log-likelihood
+};
+
+// `head` is the start and the result.
+void fitLogistic(const LogisticProblem& problem, LogisticHead& head);
+
+} // namespace midpoint::difficulty
