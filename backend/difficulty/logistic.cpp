@@ -15,6 +15,7 @@ constexpr double kLargestStep = 3.0; // the same: a full Newton step can oversho
 constexpr int kSolverSteps = 100;
 constexpr double kSolverTolerance = 1e-2; // of the residual against the gradient: Newton's next step corrects the rest
 constexpr double kInterceptPenalty = 1e-2; // keeps it finite when all outcomes are equal
+constexpr double kTrendPenalty = 0.1;
 constexpr double kFlattest = 1e-3; // smallest p (1 - p) in the curvature, for the same reason
 
 double sigmoid(double x)
@@ -22,20 +23,23 @@ double sigmoid(double x)
     return 1.0 / (1.0 + std::exp(-x));
 }
 
-// The observed rows with a last column of ones, so that the intercept is a coefficient like the others.
+// The observed rows with two columns more, the time and a one, so that trend and intercept are coefficients like the
+// others.
 class Fit {
 public:
     explicit Fit(const LogisticProblem& problem)
         : m_problem(problem)
-        , m_width(static_cast<std::size_t>(problem.dimension) + 1)
+        , m_width(static_cast<std::size_t>(problem.dimension) + 2)
         , m_penalty(m_width, problem.penalty)
         , m_curvature(problem.rows.size())
     {
-        m_penalty.back() = kInterceptPenalty;
+        m_penalty[m_width - 2] = kTrendPenalty;
+        m_penalty[m_width - 1] = kInterceptPenalty;
         m_rows.reserve(problem.rows.size() * m_width);
-        for (const std::int64_t row : problem.rows) {
-            const auto first = problem.features.begin() + static_cast<std::ptrdiff_t>(row * problem.dimension);
+        for (std::size_t i = 0; i < problem.rows.size(); ++i) {
+            const auto first = problem.features.begin() + static_cast<std::ptrdiff_t>(problem.rows[i] * problem.dimension);
             m_rows.insert(m_rows.end(), first, first + static_cast<std::ptrdiff_t>(problem.dimension));
+            m_rows.push_back(problem.times.empty() ? 0.0 : problem.times[i]);
             m_rows.push_back(1.0);
         }
     }
@@ -153,16 +157,20 @@ void fitLogistic(const LogisticProblem& problem, LogisticHead& head)
 {
     const std::size_t observations = problem.rows.size();
     MIDPOINT_ASSERT(problem.trials.size() == observations && problem.targets.size() == observations
-            && (problem.offsets.empty() || problem.offsets.size() == observations),
-        "a weight and a target for every observation");
+            && (problem.offsets.empty() || problem.offsets.size() == observations)
+            && (problem.times.empty() || problem.times.size() == observations),
+        "one value for every observation");
     std::vector<double> coefficients = std::move(head.coefficients);
     coefficients.resize(static_cast<std::size_t>(problem.dimension), 0.0);
+    coefficients.push_back(head.trend);
     coefficients.push_back(head.intercept);
     Fit fit(problem);
     for (int step = 0; step < kNewtonSteps; ++step)
         if (fit.improve(coefficients) < kConverged)
             break;
     head.intercept = coefficients.back();
+    coefficients.pop_back();
+    head.trend = coefficients.back();
     coefficients.pop_back();
     head.coefficients = std::move(coefficients);
 }

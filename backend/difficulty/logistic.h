@@ -12,8 +12,9 @@ namespace midpoint::difficulty {
 struct LogisticHead {
     double intercept = 0.0;
     std::vector<double> coefficients; // empty counts as all zero
+    double trend = 0.0; // of LogisticProblem::times
 
-    double logit(std::span<const float> features) const;
+    double logit(std::span<const float> features) const; // at present
 };
 
 struct LogisticProblem {
@@ -23,6 +24,7 @@ struct LogisticProblem {
     std::span<const double> trials = {}; // what each observation counts for, in single outcomes
     std::span<const double> targets = {}; // share of successes
     std::span<const double> offsets = {}; // log-odds already known, to which the head adds; empty: none
+    std::span<const double> times = {}; // of the observations, the present being 0; empty: no trend
     double penalty = 1.0; // half of it times the squared coefficients is subtracted from the log-likelihood
 };
 

@@ -1,6 +1,11 @@
 #include "backend/difficulty/measures.h"
 
 namespace midpoint::difficulty {
+namespace {
+
+constexpr std::int64_t kFewestForCorrelation = 3; // that of two prompts is always 1 or -1
+
+} // namespace
 
 PredictionMeasures measurePredictions(std::span<const PredictionPair> pairs)
 {
@@ -18,6 +23,11 @@ PredictionMeasures measurePredictions(std::span<const PredictionPair> pairs)
     result.pairs = static_cast<std::int64_t>(predicted.size());
     result.pearson = statistics::pearson(predicted, measured);
     result.spearman = statistics::spearman(predicted, measured);
+    if (result.pairs < kFewestForCorrelation)
+        for (statistics::Correlation* correlation : { &result.pearson, &result.spearman }) {
+            correlation->value.reset();
+            correlation->undefinedBecause = "too few prompts";
+        }
     result.meanAbsoluteError = statistics::meanAbsoluteError(predicted, measured);
     result.bias = statistics::bias(predicted, measured);
     result.brier = statistics::brier(outcomes);

@@ -16,9 +16,7 @@ constexpr double kUnknownStrength = 2.0;
 constexpr double kWeakestPrior = 0.5; // prior strength in pseudo-rollouts
 constexpr double kStrongestPrior = 50.0;
 constexpr double kStrengthDecay = 0.95; // of what the prior strength is estimated from, per round
-constexpr double kDriftDecay = 0.7; // of what the drift is estimated from: the heads soon follow it themselves
-constexpr double kDriftRollouts = 20.0; // information, in units of p (1 - p), that outweighs "no drift"
-constexpr double kLargestDrift = 1.0; // logit
+constexpr double kDriftSteps = 10.0; // unit of time of the drift
 constexpr std::int64_t kFewestGroups = 8; // for a first fit of the heads
 
 std::size_t at(std::int64_t index)
@@ -84,6 +82,7 @@ public:
 private:
     struct History {
         std::vector<std::int64_t> rows;
+        std::vector<double> times;
         std::vector<double> trials;
         std::vector<double> rates;
         std::vector<double> differing;
@@ -93,7 +92,6 @@ private:
     History recentGroups(const Ledger& ledger, std::int64_t step) const;
     void fitHeads(const Ledger& ledger, std::int64_t step);
     void judgePrior(std::int64_t index, const LedgerEntry& entry);
-    void judgeDrift(std::int64_t index, const LedgerEntry& entry);
     void addCounts(std::int64_t index, const LedgerEntry& entry);
     void bringTo(PromptCounts& counts, std::int64_t step) const;
 
@@ -101,11 +99,9 @@ private:
     {
         return std::span(m_features).subspan(at(index * m_dimension), at(m_dimension));
     }
-    double priorMean(std::int64_t index) const;
+    double priorMean(std::int64_t index, double time = 0.0) const;
     double priorSignal(std::int64_t index, double rate) const;
     double priorStrength() const;
-    double drift() const;
-    double driftedPrior(std::int64_t index) const;
 
     MidpointOptions m_options;
     const PromptPool* m_pool;
@@ -119,8 +115,6 @@ private:
     LogisticHead m_signalHead; // added to the log-odds of 2 p (1 - p), the chance that two rollouts differ
     double m_priorError = 0.0; // decayed sums over measured prompts: (prior - rate)^2 without the measurement's noise,
     double m_priorVariance = 0.0; // and prior (1 - prior)
-    double m_driftGradient = 0.0; // decayed sums over explored prompts: successes beyond expectation,
-    double m_driftInformation = 0.0; // and n p (1 - p)
 };
 
 // Every column to mean 0 and deviation 1 over the pool, then scaled so that a row has length featureLength on average.
@@ -159,11 +153,11 @@ void MidpointBelief::bringTo(PromptCounts& counts, std::int64_t step) const
     counts.step = std::max(step, counts.step);
 }
 
-double MidpointBelief::priorMean(std::int64_t index) const
+double MidpointBelief::priorMean(std::int64_t index, double time) const
 {
     if (!m_isFitted)
         return kUnknownMean;
-    return std::clamp(sigmoid(m_rateHead.logit(featuresOf(index))), kRateEdge, 1.0 - kRateEdge);
+    return std::clamp(sigmoid(m_rateHead.logit(featuresOf(index)) + m_rateHead.trend * time), kRateEdge, 1.0 - kRateEdge);
 }
 
 double MidpointBelief::priorSignal(std::int64_t index, double rate) const
@@ -182,19 +176,6 @@ double MidpointBelief::priorStrength() const
     return std::clamp(m_priorVariance / m_priorError - 1.0, kWeakestPrior, kStrongestPrior);
 }
 
-double MidpointBelief::drift() const
-{
-    if (!m_options.useDrift)
-        return 0.0;
-    return std::clamp(m_driftGradient / (m_driftInformation + kDriftRollouts), -kLargestDrift, kLargestDrift);
-}
-
-// The drift moves what is only believed; measured counts are moved by their own decay.
-double MidpointBelief::driftedPrior(std::int64_t index) const
-{
-    return sigmoid(logit(priorMean(index)) + (m_isFitted ? drift() : 0.0));
-}
-
 void MidpointBelief::judgePrior(std::int64_t index, const LedgerEntry& entry)
 {
     if (!m_isFitted || entry.attempts < 2)
@@ -204,18 +185,6 @@ void MidpointBelief::judgePrior(std::int64_t index, const LedgerEntry& entry)
     const double noise = rate * (1.0 - rate) / static_cast<double>(entry.attempts - 1);
     m_priorError += (prior - rate) * (prior - rate) - noise;
     m_priorVariance += prior * (1.0 - prior);
-}
-
-// Only prompts that were chosen whatever was believed about them: among the targeted ones, those that were overrated
-// abound.
-void MidpointBelief::judgeDrift(std::int64_t index, const LedgerEntry& entry)
-{
-    if (!m_isFitted || (entry.purpose != Purpose::Explore && entry.purpose != Purpose::Reference))
-        return;
-    const double expected = priorMean(index);
-    const auto attempts = static_cast<double>(entry.attempts);
-    m_driftGradient += static_cast<double>(entry.successes) - attempts * expected;
-    m_driftInformation += attempts * expected * (1.0 - expected);
 }
 
 void MidpointBelief::addCounts(std::int64_t index, const LedgerEntry& entry)
@@ -234,15 +203,12 @@ void MidpointBelief::learn(const Ledger& ledger, std::int64_t step)
     MIDPOINT_ASSERT(m_seen <= std::ssize(entries), "a belief learns from one ledger, which only grows");
     m_priorError *= kStrengthDecay;
     m_priorVariance *= kStrengthDecay;
-    m_driftGradient *= kDriftDecay;
-    m_driftInformation *= kDriftDecay;
     for (; m_seen < std::ssize(entries); ++m_seen) {
         const LedgerEntry& entry = entries[at(m_seen)];
         const auto index = m_pool->indexOf(entry.prompt);
         if (!index || entry.attempts == 0 || entry.purpose == Purpose::Evaluate)
             continue;
         judgePrior(*index, entry);
-        judgeDrift(*index, entry);
         addCounts(*index, entry);
     }
     fitHeads(ledger, step);
@@ -263,10 +229,11 @@ MidpointBelief::History MidpointBelief::recentGroups(const Ledger& ledger, std::
         isTaken[at(*index)] = true;
         const auto n = static_cast<double>(entry->attempts);
         const double rate = entry->successRate();
+        const auto age = static_cast<double>(std::max<std::int64_t>(step - entry->step, 0));
         history.rows.push_back(*index);
         // By attempts, so that a group given up early, cut at equal outcomes, does not pull towards 0 and 1.
-        history.trials.push_back(n
-            * std::pow(m_options.historyDecay, static_cast<double>(std::max<std::int64_t>(step - entry->step, 0))));
+        history.trials.push_back(n * std::pow(m_options.historyDecay, age));
+        history.times.push_back(-age / kDriftSteps);
         history.rates.push_back(rate);
         history.differing.push_back(2.0 * rate * (1.0 - rate) * n / (n - 1.0)); // of the pairs of rollouts
     }
@@ -284,15 +251,18 @@ void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
         .trials = history.trials,
         .targets = history.rates,
         .penalty = m_options.penalty };
+    if (m_options.useDrift)
+        problem.times = history.times;
     fitLogistic(problem, m_rateHead);
     m_isFitted = true;
     if (!m_options.useSignalHead)
         return;
     std::vector<double> offsets;
-    for (const std::int64_t row : history.rows)
-        offsets.push_back(differLogit(priorMean(row)));
+    for (std::size_t i = 0; i < history.rows.size(); ++i)
+        offsets.push_back(differLogit(priorMean(history.rows[i], history.times[i])));
     for (double& trials : history.trials)
         trials *= 0.5; // n rollouts make n / 2 independent pairs
+    problem.times = {}; // moves with the rate
     problem.targets = history.differing;
     problem.offsets = offsets;
     fitLogistic(problem, m_signalHead);
@@ -322,7 +292,7 @@ Estimates MidpointBelief::estimate(std::int64_t step) const
     const double strength = priorStrength();
     Estimates result;
     for (std::int64_t index = 0; index < m_pool->size(); ++index) {
-        const double prior = driftedPrior(index);
+        const double prior = priorMean(index);
         PromptCounts counts = m_options.useCounts ? m_counts[at(index)] : PromptCounts {};
         bringTo(counts, step);
         const double total = strength + counts.older.total() + counts.newest.total();
@@ -341,6 +311,7 @@ Estimates MidpointBelief::estimate(std::int64_t step) const
 void putHead(ByteWriter& out, const LogisticHead& head)
 {
     out.put(head.intercept);
+    out.put(head.trend);
     out.putVector(head.coefficients);
 }
 
@@ -348,6 +319,7 @@ LogisticHead getHead(ByteReader& in)
 {
     LogisticHead head;
     head.intercept = in.get<double>();
+    head.trend = in.get<double>();
     head.coefficients = in.getVector<double>();
     return head;
 }
@@ -369,7 +341,7 @@ std::string MidpointBelief::saveState() const
     out.put(static_cast<std::uint8_t>(m_isFitted));
     putHead(out, m_rateHead);
     putHead(out, m_signalHead);
-    for (const double value : { m_priorError, m_priorVariance, m_driftGradient, m_driftInformation })
+    for (const double value : { m_priorError, m_priorVariance })
         out.put(value);
     return out.take();
 }
@@ -395,7 +367,7 @@ void MidpointBelief::restoreState(std::string_view bytes)
     m_isFitted = in.get<std::uint8_t>() != 0;
     m_rateHead = getHead(in);
     m_signalHead = getHead(in);
-    for (double* value : { &m_priorError, &m_priorVariance, &m_driftGradient, &m_driftInformation })
+    for (double* value : { &m_priorError, &m_priorVariance })
         *value = in.get<double>();
     in.expectEnd();
 }

@@ -53,6 +53,15 @@ TEST(Measures, Predictions_AllTheSame_CorrelationIsEmptyWithReason)
     EXPECT_FALSE(measurePredictions({}).meanAbsoluteError);
 }
 
+TEST(Measures, Predictions_OfTwoPrompts_NoCorrelation)
+{
+    const std::vector<PredictionPair> pairs = { { 0, .2, 1, 4 }, { 1, .5, 3, 4 } };
+    const PredictionMeasures measures = measurePredictions(pairs);
+    EXPECT_FALSE(measures.pearson.value) << "it is always 1 or -1";
+    EXPECT_FALSE(measures.spearman.value);
+    EXPECT_TRUE(measures.meanAbsoluteError);
+}
+
 TEST(Measures, Choice_SharesOfGroups)
 {
     const std::vector<Group> groups = { groupOf(1, 4, 0), groupOf(2, 0, 4), groupOf(3, 0, 4), groupOf(4, 1, 3) };

@@ -197,13 +197,13 @@ TEST(Selection, Mopps_FlatBeliefAgainstSureOne_ExactChance)
     EXPECT_THROW(strategy->select({ .count = 1, .ids = ids, .mean = rates }), Error);
 }
 
-// Weights exp(v / 0.01): a difference of 0.01 in p (1 - p) is a factor e.
+// Weights v^4.
 TEST(Selection, Midpoint_TwoSignals_ExactChance)
 {
     const auto strategy = strategyOf("midpoint");
     const std::vector<PromptId> ids = idsUpTo(2);
-    const std::vector<double> signals = { 0.20, 0.21 };
-    const double expected = 1.0 / (1.0 + std::exp(-1.0));
+    const std::vector<double> signals = { 0.10, 0.15 };
+    const double expected = 81.0 / (16.0 + 81.0);
     constexpr int kDraws = 20000;
     int second = 0;
     for (int step = 0; step < kDraws; ++step)
