@@ -30,14 +30,14 @@ constexpr const char* kPreferenceKeys[] = { "runs.columns", "runs.filter", "live
 
 std::int64_t stampOf(const fs::path& folder)
 {
-    std::int64_t stamp = 0;
+    std::uint64_t stamp = 0; // a hash: it wraps around
     std::error_code error;
     for (const char* name : { "run.db", "run.db-wal", "exit.json", "resolved.toml" }) {
         const auto time = fs::last_write_time(folder / name, error);
         if (!error)
-            stamp = stamp * 31 + static_cast<std::int64_t>(time.time_since_epoch().count());
+            stamp = stamp * 31 + static_cast<std::uint64_t>(time.time_since_epoch().count());
     }
-    return stamp;
+    return static_cast<std::int64_t>(stamp);
 }
 
 // Not every TOML file of a project is one: the recipe of a warm start has other keys.
