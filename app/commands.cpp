@@ -30,6 +30,7 @@ constexpr std::array kCommands = {
     Command { "bench", "measure the engine (decode, step, select) or methods (time-to-target)", runBench },
     Command { "doctor", "say what this machine and this build can do", runDoctor },
     Command { "rank", "one rank of a run (started by train)", runRank },
+    Command { "job", "one prepared job of a project (started by the window)", runJob },
 };
 
 int runWithoutCommand()

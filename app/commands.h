@@ -19,6 +19,7 @@ int runGenerate(const Words& words);
 int runGrade(const Words& words);
 int runGui(const Words& words);
 int runInspect(const Words& words);
+int runJob(const Words& words);
 int runPredictor(const Words& words);
 int runRank(const Words& words);
 int runSimulate(const Words& words);

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const std::vector<std::string> kCommandNames = { "gui", "train", "validate", "eval", "generate", "warmup", "predictor", "compare", "simulate", "grade", "export",
-    "snapshot", "inspect", "bench", "doctor", "rank" };
+    "snapshot", "inspect", "bench", "doctor", "rank", "job" };
 
 class InFolder : public testing::Test {
 protected:

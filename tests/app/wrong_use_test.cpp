@@ -49,6 +49,8 @@ INSTANTIATE_TEST_SUITE_P(Train, WrongUseOf, testing::Values(
     WrongUse { { "validate" }, "CONFIG is required" },
     WrongUse { { "validate", "none.toml" }, "no such configuration file" },
     WrongUse { { "rank" }, "--run is required" },
+    WrongUse { { "job" }, "FOLDER is required" },
+    WrongUse { { "job", "nowhere" }, "nowhere", 1 },
     WrongUse { { "rank", "--run", "none" }, "none", 1 }));
 
 INSTANTIATE_TEST_SUITE_P(Models, WrongUseOf, testing::Values(

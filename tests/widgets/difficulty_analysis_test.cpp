@@ -2,6 +2,7 @@
 // Every number is computed a second time here, by plain formulas over the same few pairs.
 #include "widgets/buffer/buffer_page.h"
 #include "widgets/viewmodels/difficulty_analysis.h"
+#include "widgets/viewmodels/prompt_filter.h"
 
 #include <gtest/gtest.h>
 
@@ -141,6 +142,48 @@ TEST(DifficultyAnalysis, InBandShare_CountsMeasuredNearTheTarget)
     request.targetSuccess = 0.5;
     request.bandHalfWidth = 0.25;
     EXPECT_DOUBLE_EQ(summarise(pairs, request).inBandShare, 0.5);
+}
+
+TEST(HistoryPoints, FewMeasurements_StayAndManyArePutTogether)
+{
+    std::vector<store::Observation> observations;
+    for (int step = 1; step <= 10; ++step) {
+        store::Observation observation;
+        observation.step = step;
+        observation.attempts = 8;
+        observation.successes = step <= 5 ? 8 : 2;
+        observations.push_back(observation);
+    }
+    const auto single = historyPoints(observations, 10);
+    ASSERT_EQ(single.size(), 10u);
+    EXPECT_DOUBLE_EQ(single[9].measured, 0.75);
+    const auto together = historyPoints(observations, 2);
+    ASSERT_EQ(together.size(), 2u);
+    EXPECT_DOUBLE_EQ(together[0].step, 3.0);
+    EXPECT_DOUBLE_EQ(together[0].measured, 0.0);
+    EXPECT_DOUBLE_EQ(together[1].measured, 0.75);
+    EXPECT_EQ(together[1].attempts, 40);
+    const auto wilson = statistics::wilson(30, 40);
+    EXPECT_DOUBLE_EQ(together[1].interval.low, wilson->low);
+    EXPECT_LT(together[1].interval.high - together[1].interval.low, single[9].interval.high - single[9].interval.low) << "more attempts say more";
+    EXPECT_TRUE(historyPoints({}, 5).empty());
+}
+
+TEST(PromptFilter, Terms_AreWordsSourcesAndComparisons)
+{
+    const store::PromptRecord prompt { 3, 0, "What is 2 + 2?", "4", "easy-set" };
+    PromptStanding standing;
+    standing.predicted = 0.4;
+    standing.attempts = 8;
+    standing.successes = 2;
+    standing.seen = 5;
+    const auto matches = [&](const char* text) { return PromptFilter::parse(QString::fromUtf8(text)).matches(prompt, standing); };
+    for (const char* yes : { "", "what IS", "source:easy", "predicted>0.3", "predicted<=0.4", "measured=0.75", "seen>=5", "buffer=0", "2 source:easy seen>1" })
+        EXPECT_TRUE(matches(yes)) << yes;
+    for (const char* no : { "other", "source:hard", "predicted>0.4", "measured<0.75", "seen<5", "buffer>0", "what seen=0" })
+        EXPECT_FALSE(matches(no)) << no;
+    EXPECT_FALSE(PromptFilter::parse(QStringLiteral("predicted<1")).matches(prompt, {})) << "no prediction fulfils no comparison";
+    EXPECT_TRUE(PromptFilter::parse(QStringLiteral("  ")).isEmpty());
 }
 
 TEST(Histogram, Shares_SumToOneAndHoldTheEnds)

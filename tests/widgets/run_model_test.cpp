@@ -193,6 +193,14 @@ TEST(ParseLogLine, OurLines_GiveTimeAndLevel)
     EXPECT_EQ(parseLogLine("step 3  reward 0.4", 0).wallMs, 0);
 }
 
+TEST(ProgressStep, OnlyLinesOfProgress_HaveOne)
+{
+    EXPECT_EQ(progressStep("35/40  reward 0.578  held-out 0.911"), 35);
+    EXPECT_EQ(progressStep("1/2"), -1) << "a fraction in a text is not progress";
+    EXPECT_EQ(progressStep("50/40  reward"), -1);
+    EXPECT_EQ(progressStep("loading 3/4 files"), -1);
+}
+
 TEST(SettingsOf, ResolvedText_GivesFlatKeys)
 {
     const auto settings = settingsOf("[run]\nseed = 3\n[selection]\nstrategy = \"dots\"\ntarget = 0.5\n");

@@ -36,6 +36,21 @@ TEST(Series, Decimated_KeepsEverySpike_AndTwoPointsPerColumn)
     EXPECT_EQ(points.x[static_cast<std::size_t>(spike)], 77'777.0);
 }
 
+TEST(Series, Averaged_IsTheMeanOfEachColumn_AndPassesNaNOver)
+{
+    Series series;
+    for (int i = 0; i < 1000; ++i)
+        series.append(i, i == 5 ? std::nan("") : i < 500 ? 1.0 + (i % 2) : 10.0);
+    const Points points = series.averaged(0, 999, 10);
+    ASSERT_EQ(points.x.size(), 10u);
+    EXPECT_NEAR(points.y[0], (1.5 * 100 - 2.0) / 99.0, 1e-12) << "point 5, a 2, is missing";
+    EXPECT_NEAR(points.y[1], 1.5, 1e-12);
+    EXPECT_NEAR(points.y[9], 10.0, 1e-12);
+    for (std::size_t i = 1; i < points.x.size(); ++i)
+        EXPECT_GT(points.x[i], points.x[i - 1]);
+    EXPECT_EQ(series.averaged(10, 14, 10).x, series.decimated(10, 14, 10).x) << "few points stay as they are";
+}
+
 TEST(Series, Decimated_OfShortRange_ReturnsAllPointsAndNeighbours)
 {
     const Series series = noisy(1000, 1);

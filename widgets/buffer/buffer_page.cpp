@@ -274,7 +274,7 @@ void BufferPage::showValues()
     const store::Histogram* age = has ? histogramOf(c, "age") : nullptr;
     const auto median = age != nullptr ? histogramMedian(*age) : std::nullopt;
     const auto step = static_cast<double>(run().currentStep());
-    values.push_back({ tr("median age"), median ? tr("%1 steps").arg(*median, 0, 'f', 0) : none, tr("from the histogram"), {} });
+    values.push_back({ tr("median age"), median ? QString::number(*median, 'f', 0) : none, tr("steps, half are not older"), {} });
     values.push_back({ tr("mean age of replayed"), number(run().at("replay/age_mean", step)), tr("steps"), {} });
     values.push_back({ tr("ratio, mean"), number(run().at("replay/is_ratio_mean", step)), tr("new to behaviour policy"), {} });
     const auto ess = run().at("replay/ess", step);

@@ -4,9 +4,12 @@
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "widgets/common/action_registry.h"
+#include "widgets/configure/device_picker.h"
+#include "widgets/configure/jobs_panel.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/device_query.h"
 #include "widgets/viewmodels/format.h"
+#include "widgets/viewmodels/job_list.h"
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/project_model.h"
 #include "widgets/viewmodels/run_control.h"
@@ -20,11 +23,11 @@
 #include <QLineEdit>
 #include <QListWidget>
 #include <QMessageBox>
-#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QScrollBar>
-#include <QSplitter>
+#include <QTabWidget>
+#include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -42,13 +45,20 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
     , m_problems(new QListWidget(this))
     , m_estimate(new QLabel(this))
     , m_devices(new QLabel(this))
+    , m_devicePicker(new DevicePicker(this))
     , m_runName(new QLineEdit(this))
     , m_command(new QLineEdit(this))
     , m_start(new QPushButton(tr("Start run"), this))
     , m_deviceQuery(new DeviceQuery(this))
+    , m_jobs(new JobList(control.program(), this))
+    , m_tabs(new QTabWidget(this))
+    , m_draftTimer(new QTimer(this))
 {
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(8, 6, 8, 6);
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(8, 6, 8, 6);
+    auto* runPane = new QWidget(this);
+    auto* layout = new QVBoxLayout(runPane);
+    layout->setContentsMargins(0, 6, 0, 0);
     layout->setSpacing(6);
     auto* bar = new QHBoxLayout;
     buildToolbar(bar);
@@ -57,32 +67,51 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
     buildForm(middle);
     layout->addLayout(middle, 1);
     buildFooter(layout);
+    m_jobsPanel = new JobsPanel(theme(), *m_jobs, *m_form, control.program(), this);
+    m_tabs->setObjectName(QStringLiteral("configureTabs"));
+    m_tabs->setAccessibleName(tr("A training run, or jobs that make a predictor"));
+    m_tabs->setDocumentMode(true);
+    m_tabs->addTab(runPane, tr("Training run"));
+    m_tabs->addTab(m_jobsPanel, tr("Predictor: embed, label, train"));
+    outer->addWidget(m_tabs);
     connect(m_form, &ConfigForm::changed, this, [this] {
         refreshRows();
         refreshFooter();
     });
     connect(m_form, &ConfigForm::checked, this, [this] {
+        m_devicePicker->showChosen(m_form->report().read.loaded.config.run.devices);
+        if (m_jobs->project() != projectFolder())
+            m_jobs->setProject(projectFolder());
+        m_jobsPanel->prefill();
         refreshRows();
         refreshProblems();
         refreshFooter();
     });
     connect(&workbench.project, &ProjectModel::opened, this, [this] {
+        if (m_jobs->project() != projectFolder())
+            m_jobs->setProject(projectFolder());
         // A bare preset names no model and no data: the project's own configurations are the better start.
         const auto files = this->workbench().project.configurations();
         if (!files.empty() && m_form->file().empty() && m_form->changes().empty())
             m_form->loadFile(files.front());
         refreshBases();
     });
+    connect(m_devicePicker, &DevicePicker::chosen, this, [this](const std::vector<std::string>& devices) { m_form->set("run.devices", config::toPlainText(config::Value(devices))); });
+    connect(m_jobs, &JobList::failed, this, &Page::statusMessage);
+    connect(m_jobs, &JobList::started, this, [this](const std::filesystem::path& job) { Q_EMIT statusMessage(tr("%1 is starting. It goes on when this window is closed.").arg(qs(job.filename()))); });
     connect(&theme(), &Theme::changed, this, [this] {
         refreshRows();
         refreshProblems();
     });
     connect(m_deviceQuery, &DeviceQuery::answered, this, [this](const QStringList& devices) {
-        m_devices->setText(tr("Devices for run.devices: %1").arg(devices.join(QStringLiteral(", "))));
+        m_devices->setText(devices.size() > 1 ? tr("Devices, one rank each:") : tr("Devices: the processor; this machine has no GPU that can be used."));
+        m_devicePicker->setDevices(devices);
+        m_devicePicker->showChosen(m_form->report().read.loaded.config.run.devices);
     });
     connect(m_deviceQuery, &DeviceQuery::failed, this, [this](const QString& reason) {
         m_devices->setText(tr("Devices: unknown, %1 cannot be asked: %2").arg(qs(m_control.program()), reason));
     });
+    connectDraft();
     refreshBases();
     m_form->loadPreset(m_form->preset());
 }
@@ -188,6 +217,7 @@ void ConfigurePage::buildForm(QBoxLayout* layout)
     side->addWidget(m_problems, 1);
     side->addWidget(m_estimate);
     side->addWidget(m_devices);
+    side->addWidget(m_devicePicker);
     layout->addLayout(side, 1);
     connect(m_problems, &QListWidget::itemClicked, this, [this](QListWidgetItem* item) { goTo(item->data(Qt::UserRole).toString().toStdString()); });
     connect(m_problems, &QListWidget::itemActivated, this, [this](QListWidgetItem* item) { goTo(item->data(Qt::UserRole).toString().toStdString()); });
@@ -248,6 +278,7 @@ void ConfigurePage::focusFilter()
 
 void ConfigurePage::loadFile(const std::filesystem::path& file)
 {
+    showRunForm();
     m_nameIsOwn = false;
     m_form->loadFile(file);
     refreshBases();
@@ -309,10 +340,19 @@ void ConfigurePage::refreshProblems()
     m_estimate->setText(text + QLatin1Char('\n') + timeText);
 }
 
-std::filesystem::path ConfigurePage::runFolder() const
+// The project that is open, otherwise the one that the configuration lies in; empty if there is none.
+std::filesystem::path ConfigurePage::projectFolder() const
 {
     const ProjectModel& project = workbench().project;
-    const std::filesystem::path base = project.isOpen() ? project.folder() : m_form->file().empty() ? std::filesystem::current_path() : workspaceOf(m_form->file().parent_path());
+    if (project.isOpen())
+        return project.folder();
+    return m_form->file().empty() ? std::filesystem::path() : workspaceOf(m_form->file().parent_path());
+}
+
+std::filesystem::path ConfigurePage::runFolder() const
+{
+    const std::filesystem::path project = projectFolder();
+    const std::filesystem::path base = project.empty() ? std::filesystem::current_path() : project;
     const std::filesystem::path runs = base.filename() == "runs" ? base : base / "runs";
     if (m_nameIsOwn)
         return runs / m_runName->text().toStdString();
@@ -349,23 +389,6 @@ void ConfigurePage::saveAs()
     } catch (const std::exception& error) {
         QMessageBox::warning(this, tr("Save configuration"), QString::fromUtf8(error.what()));
     }
-}
-
-void ConfigurePage::dryRun()
-{
-    auto* dialog = new QDialog(this);
-    dialog->setObjectName(QStringLiteral("dryRunDialog"));
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setWindowTitle(tr("Resolved configuration"));
-    auto* text = new QPlainTextEdit(qs(m_form->toToml()), dialog);
-    text->setObjectName(QStringLiteral("dryRunText"));
-    text->setAccessibleName(tr("Resolved configuration"));
-    text->setReadOnly(true);
-    text->setFont(theme().fixedFont());
-    auto* layout = new QVBoxLayout(dialog);
-    layout->addWidget(text);
-    dialog->resize(820, 700);
-    dialog->show();
 }
 
 void ConfigurePage::startRun()

@@ -20,10 +20,15 @@ class QScrollArea;
 class QToolButton;
 
 class QBoxLayout;
+class QTabWidget;
+class QTimer;
 
 namespace midpoint::gui {
 
+class DevicePicker;
 class DeviceQuery;
+class JobList;
+class JobsPanel;
 class RunControl;
 
 class ConfigurePage : public Page {
@@ -34,6 +39,8 @@ public:
     void focusFilter() override;
     void loadFile(const std::filesystem::path& file);
     void startRun();
+    void showRunForm();
+    void showJobs();
     void undo() { m_form->undo(); }
     void redo() { m_form->redo(); }
     ConfigForm& form() { return *m_form; }
@@ -62,6 +69,10 @@ private:
     void goTo(const std::string& key);
     void saveAs();
     void dryRun();
+    void connectDraft();
+    void saveDraft();
+    void restoreDraft();
+    std::filesystem::path projectFolder() const;
     std::filesystem::path runFolder() const;
     std::filesystem::path configurationFile() const; // the file that the command names
 
@@ -77,10 +88,15 @@ private:
     QListWidget* m_problems;
     QLabel* m_estimate;
     QLabel* m_devices;
+    DevicePicker* m_devicePicker;
     QLineEdit* m_runName;
     QLineEdit* m_command;
     QPushButton* m_start;
     DeviceQuery* m_deviceQuery;
+    JobList* m_jobs;
+    JobsPanel* m_jobsPanel = nullptr;
+    QTabWidget* m_tabs;
+    QTimer* m_draftTimer;
     bool m_nameIsOwn = false;
 };
 

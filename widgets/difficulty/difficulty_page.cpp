@@ -2,6 +2,7 @@
 #include "widgets/difficulty/difficulty_page.h"
 
 #include "widgets/common/action_registry.h"
+#include "widgets/common/empty_hint.h"
 #include "widgets/common/step_bar.h"
 #include "widgets/common/table_support.h"
 #include "widgets/common/value_strip.h"
@@ -10,6 +11,7 @@
 #include "widgets/plot/scatter_tile.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"
+#include "widgets/viewmodels/prompt_filter.h"
 #include "widgets/viewmodels/rows_model.h"
 #include "widgets/viewmodels/run_model.h"
 
@@ -18,7 +20,6 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
-#include <QRegularExpression>
 #include <QSpinBox>
 #include <QSplitter>
 #include <QTableView>
@@ -50,6 +51,7 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     , m_set(new QComboBox(this))
     , m_window(new QSpinBox(this))
     , m_filter(new QLineEdit(this))
+    , m_clearRegion(new QToolButton(this))
     , m_count(new QLabel(this))
     , m_scatter(new ScatterTile(theme(), QStringLiteral("plotScatter"), tr("Predicted and measured difficulty"),
           { tr("predicted difficulty (1 − success rate)"), tr("measured difficulty (jittered)") }, this))
@@ -86,14 +88,16 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     tableLayout->setSpacing(3);
     auto* filterBar = new QHBoxLayout;
     filterBar->addWidget(m_filter, 1);
+    filterBar->addWidget(m_clearRegion);
     filterBar->addWidget(m_count);
     tableLayout->addLayout(filterBar);
     tableLayout->addWidget(m_table, 1);
     buildTable();
     lower->addWidget(tablePane);
     lower->addWidget(m_history);
-    lower->setStretchFactor(0, 3);
-    lower->setStretchFactor(1, 2);
+    lower->setStretchFactor(0, 2);
+    lower->setStretchFactor(1, 1);
+    lower->setSizes({ 900, 420 });
     auto* split = new QSplitter(Qt::Vertical, this);
     split->setObjectName(QStringLiteral("difficultySplit"));
     split->addWidget(plots);
@@ -120,6 +124,7 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     connect(&run(), &RunModel::opened, this, [this] {
         m_view = nullptr;
         m_selected = -1;
+        setRegion({});
         m_model->setRows(0); // the prompts of the run before are gone
         m_history->setPlaceholder(tr("Choose a prompt in the table to see its history."));
         showPlots();
@@ -130,6 +135,8 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     connect(&run(), &RunModel::dataArrived, this, &DifficultyPage::refreshPearson);
     connect(&run(), &RunModel::curvesReplaced, this, &DifficultyPage::refreshPearson);
     connect(m_scatter, &ScatterTile::pointClicked, this, &DifficultyPage::selectPrompt);
+    connect(m_scatter, &ScatterTile::pointsChosen, this, &DifficultyPage::setRegion);
+    connect(m_clearRegion, &QToolButton::clicked, this, [this] { setRegion({}); });
     showPlots();
     showValues();
 }
@@ -152,6 +159,10 @@ void DifficultyPage::buildToolbar(QBoxLayout* layout)
     m_filter->setPlaceholderText(tr("Search prompts: text, source:name, predicted>0.4, seen=0"));
     m_filter->setAccessibleName(tr("Search prompts"));
     m_filter->setClearButtonEnabled(true);
+    m_clearRegion->setObjectName(QStringLiteral("clearRegion"));
+    m_clearRegion->setAccessibleName(tr("Show all prompts again, not only those chosen in the plot"));
+    m_clearRegion->setToolTip(m_clearRegion->accessibleName());
+    m_clearRegion->hide();
     layout->addWidget(new StepBar(workbench(), QStringLiteral("difficultyStep"), this));
     layout->addSpacing(12);
     layout->addWidget(new QLabel(tr("window"), this));
@@ -210,10 +221,11 @@ void DifficultyPage::buildTable()
     m_model->setColumns(std::move(columns));
     styleTable(m_table, QStringLiteral("promptTable"), tr("Prompts of the pool"));
     m_table->setModel(m_model);
+    new EmptyHint(m_table, tr("No prompt of the pool fits the search, or the run has not recorded its pool yet."));
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(0, Qt::AscendingOrder);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    constexpr int kWidths[] = { 60, 240, 74, 50, 64, 46, 68, 68, 90 };
+    constexpr int kWidths[] = { 68, 240, 70, 48, 60, 44, 66, 70, 84 };
     for (int i = 0; i < 9; ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->horizontalHeader()->setStretchLastSection(false);
@@ -344,59 +356,35 @@ void DifficultyPage::refreshPearson()
 
 void DifficultyPage::applyFilter()
 {
-    const QString text = m_filter->text().trimmed();
-    if (text.isEmpty()) {
+    const PromptFilter filter = PromptFilter::parse(m_filter->text());
+    if (filter.isEmpty() && m_region.empty())
         m_model->setFilter({});
-    } else {
-        QStringList words;
-        QString source;
-        std::vector<std::function<bool(const PromptStanding&)>> conditions;
-        static const QRegularExpression comparison(QStringLiteral("^(predicted|measured|seen|buffer)(<=|>=|<|>|=)([-0-9.]+)$"));
-        for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
-            const QRegularExpressionMatch match = comparison.match(word);
-            if (word.startsWith(QStringLiteral("source:"))) {
-                source = word.mid(7);
-            } else if (match.hasMatch()) {
-                const QString key = match.captured(1);
-                const QString sign = match.captured(2);
-                const double bound = match.captured(3).toDouble();
-                conditions.push_back([key, sign, bound](const PromptStanding& s) {
-                    const double value = key == QStringLiteral("predicted") ? s.predicted.value_or(std::nan(""))
-                        : key == QStringLiteral("seen")                      ? static_cast<double>(s.seen)
-                        : key == QStringLiteral("buffer")                    ? static_cast<double>(s.inBuffer)
-                        : s.attempts > 0 ? 1.0 - static_cast<double>(s.successes) / static_cast<double>(s.attempts)
-                                         : std::nan("");
-                    return sign == QStringLiteral("<") ? value < bound
-                        : sign == QStringLiteral(">")  ? value > bound
-                        : sign == QStringLiteral("<=") ? value <= bound
-                        : sign == QStringLiteral(">=") ? value >= bound
-                                                       : value == bound;
-                });
-            } else {
-                words << word;
-            }
-        }
-        m_model->setFilter([this, words, source, conditions](std::size_t row) {
-            const store::PromptRecord& prompt = run().facts().prompts[row];
-            if (!source.isEmpty() && !qs(prompt.source).contains(source, Qt::CaseInsensitive))
-                return false;
+    else
+        m_model->setFilter([this, filter](std::size_t row) {
             static const PromptStanding none;
-            const PromptStanding& standing = m_view && row < m_view->standings.size() ? m_view->standings[row] : none;
-            for (const auto& condition : conditions)
-                if (!condition(standing))
-                    return false;
-            const QString whole = words.isEmpty() ? QString() : qs(prompt.text);
-            return std::all_of(words.begin(), words.end(), [&](const QString& word) { return whole.contains(word, Qt::CaseInsensitive); });
+            const bool isInRegion = m_region.empty() || m_region.count(static_cast<std::int64_t>(row)) > 0;
+            return isInRegion && filter.matches(run().facts().prompts[row], m_view && row < m_view->standings.size() ? m_view->standings[row] : none);
         });
-    }
+    m_clearRegion->setVisible(!m_region.empty());
+    m_clearRegion->setText(tr("chosen in the plot: %1 ✕").arg(m_region.size()));
     m_count->setText(tr("%1 of %2 prompts").arg(m_model->rowCount()).arg(m_model->sourceRows()));
+}
+
+void DifficultyPage::setRegion(const std::vector<std::int64_t>& prompts)
+{
+    m_region = { prompts.begin(), prompts.end() };
+    applyFilter();
+    if (!m_region.empty() && m_model->rowCount() > 0)
+        m_table->scrollToTop();
 }
 
 void DifficultyPage::selectPrompt(std::int64_t promptIndex)
 {
     int row = m_model->rowOfSource(static_cast<std::size_t>(promptIndex));
     if (row < 0) {
+        m_region.clear();
         m_filter->clear();
+        applyFilter();
         row = m_model->rowOfSource(static_cast<std::size_t>(promptIndex));
     }
     if (row >= 0) {
@@ -428,19 +416,17 @@ void DifficultyPage::showHistory(const PromptHistory& history)
             thin.push_back(line[i]);
         line = std::move(thin);
     }
+    constexpr std::size_t kMaximumPoints = 120; // more intervals than that touch each other
     std::vector<IntervalPoint> points;
-    for (const store::Observation& observation : history.observations) {
-        const std::int64_t failures = observation.attempts - observation.successes;
-        if (const auto interval = statistics::wilson(failures, observation.attempts))
-            points.push_back({ static_cast<double>(observation.step), static_cast<double>(failures) / static_cast<double>(observation.attempts),
-                interval->low, interval->high, static_cast<double>(observation.attempts) });
-    }
+    for (const HistoryPoint& point : historyPoints(history.observations, kMaximumPoints))
+        points.push_back({ point.step, point.measured, point.interval.low, point.interval.high, static_cast<double>(point.attempts) });
+    const std::size_t perPoint = points.empty() ? 1 : (history.observations.size() + points.size() - 1) / points.size();
     m_history->setTitle(tr("History of prompt %1").arg(history.promptIndex));
     m_history->setPlaceholder(line.empty() && points.empty() ? tr("Prompt %1 was never predicted or measured.").arg(history.promptIndex) : QString());
     const double last = std::max(1.0, static_cast<double>(run().header().step));
     m_history->setFixedX(Range { 0.0, last * 1.02 });
     m_history->setCurveThroughIntervals(std::move(line), tr("predicted"));
-    m_history->setIntervals(std::move(points), tr("measured, 95 % interval"));
+    m_history->setIntervals(std::move(points), perPoint > 1 ? tr("measured, %1 groups each, 95 % interval").arg(perPoint) : tr("measured, 95 % interval"));
 }
 
 } // namespace midpoint::gui

@@ -7,12 +7,15 @@
 #include "widgets/viewmodels/run_data.h"
 
 #include <memory>
+#include <set>
+#include <vector>
 
 class QComboBox;
 class QLabel;
 class QLineEdit;
 class QSpinBox;
 class QTableView;
+class QToolButton;
 class QTimer;
 
 class QBoxLayout;
@@ -43,12 +46,14 @@ private:
     void showHistory(const PromptHistory& history);
     void refreshPearson();
     void applyFilter();
+    void setRegion(const std::vector<std::int64_t>& prompts); // chosen in the scatter; empty: all
     void selectPrompt(std::int64_t promptIndex);
 
     ValueStrip* m_values;
     QComboBox* m_set;
     QSpinBox* m_window;
     QLineEdit* m_filter;
+    QToolButton* m_clearRegion;
     QLabel* m_count;
     ScatterTile* m_scatter;
     BarTile* m_calibration;
@@ -60,6 +65,7 @@ private:
     QTimer* m_askTimer;
     std::shared_ptr<const DifficultyView> m_view;
     std::int64_t m_selected = -1;
+    std::set<std::int64_t> m_region; // prompts chosen in the scatter; empty: all
 };
 
 } // namespace midpoint::gui

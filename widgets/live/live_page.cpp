@@ -7,6 +7,7 @@
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/metric_titles.h"
+#include "widgets/viewmodels/project_model.h"
 #include "widgets/viewmodels/run_model.h"
 
 #include <QCheckBox>
@@ -14,6 +15,7 @@
 #include <QDoubleSpinBox>
 #include <QGridLayout>
 #include <QLabel>
+#include <QMenu>
 #include <QScrollArea>
 #include <QSignalBlocker>
 #include <QSlider>
@@ -84,6 +86,7 @@ LivePage::LivePage(Workbench& workbench, QWidget* parent)
         refreshMarkers();
     });
     connect(&run(), &RunModel::opened, this, [this] { m_markedEvents = 0; });
+    connect(&workbench.project, &ProjectModel::preferencesArrived, this, &LivePage::restorePlots);
     connect(&run(), &RunModel::dataArrived, this, [this] {
         bool isMissingCurve = false;
         for (const Plot& plot : m_plots)
@@ -95,6 +98,7 @@ LivePage::LivePage(Workbench& workbench, QWidget* parent)
     });
     connect(&run(), &RunModel::headerChanged, this, &LivePage::refreshValues);
     refreshCurves();
+    refreshValues();
 }
 
 void LivePage::buildToolbar(QBoxLayout* layout)
@@ -167,16 +171,62 @@ void LivePage::addPlot(Plot plot)
 
 void LivePage::addMetricPlot(const QString& metric)
 {
+    const bool isThere = std::any_of(m_plots.begin(), m_plots.end(), [&](const Plot& plot) { return plot.isOwn && plot.metrics.front().second == metric; });
+    if (isThere)
+        return;
     Plot plot;
     plot.isOwn = true;
     plot.tile = new CurveTile(theme(), QStringLiteral("plotOwn") + metric, metricTitle(metric.toStdString()), { axisTitle(run().xQuantity()), metricAxis(metric.toStdString()) }, m_canvas);
     plot.tile->setToolTip(metricHelp(metric.toStdString()));
     plot.metrics = { { metric.toStdString(), metric } };
+    plot.tile->menu()->addSeparator();
+    connect(plot.tile->menu()->addAction(tr("Remove this plot")), &QAction::triggered, this, [this, metric] { removePlot(metric); });
+    PlotTile* tile = plot.tile;
     addPlot(std::move(plot));
     m_columns = 0;
     arrange();
     refreshCurves();
-    QMetaObject::invokeMethod(this, [this] { m_scroll->ensureWidgetVisible(m_plots.back().tile); }, Qt::QueuedConnection);
+    savePlots();
+    QMetaObject::invokeMethod(tile, [this, tile] { m_scroll->ensureWidgetVisible(tile); }, Qt::QueuedConnection);
+}
+
+void LivePage::removePlot(const QString& metric)
+{
+    const auto found = std::find_if(m_plots.begin(), m_plots.end(), [&](const Plot& plot) { return plot.isOwn && plot.metrics.front().second == metric; });
+    if (found == m_plots.end())
+        return;
+    found->tile->hide();
+    found->tile->deleteLater(); // its menu is still open
+    if (m_maximized == found->tile)
+        m_maximized = nullptr;
+    m_plots.erase(found);
+    m_columns = 0;
+    arrange();
+    savePlots();
+}
+
+void LivePage::savePlots()
+{
+    QStringList own;
+    for (const Plot& plot : m_plots)
+        if (plot.isOwn)
+            own << plot.metrics.front().second;
+    workbench().project.setPreference(QStringLiteral("live.plots"), own.join(QLatin1Char('\n')));
+}
+
+// The plots that were added in this project; those of the project before go.
+void LivePage::restorePlots()
+{
+    const QStringList wanted = workbench().project.preference(QStringLiteral("live.plots")).split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+    QStringList present;
+    for (const Plot& plot : m_plots)
+        if (plot.isOwn)
+            present << plot.metrics.front().second;
+    for (const QString& metric : present)
+        if (!wanted.contains(metric))
+            removePlot(metric);
+    for (const QString& metric : wanted)
+        addMetricPlot(metric);
 }
 
 void LivePage::arrange()
@@ -316,13 +366,15 @@ void LivePage::refreshValues()
 {
     using namespace metric_names;
     const auto trend = [this](const std::string& metric, bool asPercent, double sign = 1.0) -> QString {
+        // A run younger than that is compared with its first step.
+        const double steps = std::min(kTrendSteps, static_cast<double>(run().newestStep() - 1));
         const auto now = run().last(metric);
-        const auto then = run().before(metric, kTrendSteps);
-        if (!now || !then)
+        const auto then = run().before(metric, steps);
+        if (!now || !then || steps < 1.0)
             return {};
         const double change = sign * (*now - *then);
         const QString arrow = change > 0 ? QStringLiteral("▲") : change < 0 ? QStringLiteral("▼") : QStringLiteral("■");
-        return tr("%1 %2 in 100 steps").arg(arrow, asPercent ? percent(std::abs(change), 1) : number(std::abs(change)));
+        return tr("%1 %2 in %3 steps").arg(arrow, asPercent ? percent(std::abs(change), 1) : number(std::abs(change))).arg(steps);
     };
     const auto shown = [this](const char* metric) { return number(run().last(metric)); };
     std::vector<KeyValue> values;
@@ -338,7 +390,7 @@ void LivePage::refreshValues()
     const auto mixed = run().last("baseline_reward/pct_mixed");
     const bool isStarving = mixed && *mixed < 0.1;
     values.push_back({ tr("groups without signal"), mixed ? percent(1.0 - *mixed) : QStringLiteral("-"),
-        isStarving ? tr("! nearly nothing to learn from") : trend("baseline_reward/pct_mixed", true, -1.0),
+        isStarving ? tr("! little to learn from") : trend("baseline_reward/pct_mixed", true, -1.0),
         tr("Groups whose rollouts were all right or all wrong: they give no gradient."), isStarving ? ColorRole::Warning : ColorRole::Text });
     values.push_back({ tr("Pearson of prediction"), shown(kPearson), run().last(kPearson) ? trend(kPearson, false) : tr("no difficulty prediction"),
         tr("Predicted against measured difficulty; see Difficulty.") });
@@ -348,7 +400,7 @@ void LivePage::refreshValues()
         isCollapsed ? ColorRole::Warning : ColorRole::Text });
     const auto truncated = run().last(kTruncated);
     const bool isCut = truncated && *truncated > 0.5;
-    values.push_back({ tr("truncated"), truncated ? percent(*truncated, 1) : QStringLiteral("-"), isCut ? tr("! over half of the responses") : trend(kTruncated, true),
+    values.push_back({ tr("truncated"), truncated ? percent(*truncated, 1) : QStringLiteral("-"), isCut ? tr("! over half are cut") : trend(kTruncated, true),
         tr("Responses cut at their limit."), isCut ? ColorRole::Warning : ColorRole::Text });
     values.push_back({ tr("gradient norm"), shown(kGradientNorm), trend(kGradientNorm, false), tr("Global norm before clipping.") });
     const auto throughput = run().last("perf/throughput");

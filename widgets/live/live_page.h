@@ -47,6 +47,9 @@ private:
     void buildToolbar(QBoxLayout* layout);
     void buildPlots();
     void addPlot(Plot plot);
+    void removePlot(const QString& metric);
+    void savePlots();
+    void restorePlots();
     void arrange();
     void refreshCurves();
     void refreshValues();

@@ -116,7 +116,7 @@ FailureAdvice adviseOn(const RunHeader& header, const std::vector<LogLine>& line
         result.advice = LogPage::tr("It may hang in a collective or on a disk. Stop it, and resume from the newest checkpoint.");
     } else {
         const QString reason = header.exit && !header.exit->reason.empty() ? qs(header.exit->reason) : state;
-        result.cause = LogPage::tr("%1: %2").arg(state, reason);
+        result.cause = state.contains(reason) ? state : LogPage::tr("%1: %2").arg(state, reason);
         result.advice = header.exit && header.exit->signal == 9
             ? LogPage::tr("Killed by signal 9, most often by the out-of-memory killer: use less memory (rollout.max_sequences, batch.tokens_per_microbatch) and resume.")
             : LogPage::tr("Mend the cause and resume from the newest checkpoint.");

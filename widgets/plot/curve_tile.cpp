@@ -17,6 +17,7 @@ namespace {
 
 constexpr int kRawAlpha = 75; // of 255: the raw curve behind its average
 constexpr std::size_t kFewPoints = 60;
+constexpr int kStackColumnPixels = 4; // of a stack: one mean for so many pixels
 
 void hand(QCPGraph* graph, const Points& points)
 {
@@ -141,7 +142,8 @@ Range CurveTile::refreshLines(double lower, double upper, int columns)
         const std::size_t first = raw.indexAt(lower);
         const std::size_t last = raw.indexAt(std::nextafter(upper, upper + 1));
         values.include(raw.valueRange(first, last));
-        hand(m_graphs[i], (isSmoothed(spec) ? spec.curve->smooth() : raw).decimated(lower, upper, columns));
+        // Seen from afar the average is drawn by its means: minima and maxima are the raw curve's business.
+        hand(m_graphs[i], isSmoothed(spec) ? spec.curve->smooth().averaged(lower, upper, columns) : raw.decimated(lower, upper, columns));
         if (m_rawGraphs[i]->visible())
             hand(m_rawGraphs[i], raw.decimated(lower, upper, columns));
         if (!spec.hasPoints)
@@ -164,7 +166,9 @@ Range CurveTile::refreshStack(double lower, double upper, int columns)
         const Series& layer = m_curves[i].curve->smooth();
         const std::size_t first = layer.indexAt(lower);
         const std::size_t last = std::min(layer.indexAt(std::nextafter(upper, upper + 1)), layer.size());
-        const std::size_t stride = std::max<std::size_t>(1, (last - first) / static_cast<std::size_t>(std::max(columns / 2, 1)));
+        const std::size_t stride = std::max<std::size_t>(1, (last - first) / static_cast<std::size_t>(std::max(columns / kStackColumnPixels, 1)));
+        if (stride > 1)
+            m_graphs[i]->setPen(Qt::NoPen); // borders of layers this dense would be all there is to see
         Points points;
         std::size_t slot = 0;
         for (std::size_t k = first; k < last; k += stride, ++slot) {

@@ -27,6 +27,7 @@ namespace {
 constexpr int kActiveReplotMs = 100;
 constexpr int kInactiveReplotMs = 500;
 constexpr qint64 kShrinkAfterMs = 5000;
+constexpr int kClickPixels = 4; // a hand that moves no further has clicked
 constexpr double kMargin = 0.06; // of the y range, above and below
 } // namespace
 
@@ -334,8 +335,10 @@ bool PlotTile::eventFilter(QObject* watched, QEvent* event)
     case QEvent::MouseMove: mouseMovedOverPlot(static_cast<QMouseEvent*>(event)); break;
     case QEvent::Leave: mouseLeftPlot(); break;
     case QEvent::MouseButtonDblClick: resetZoom(); break;
+    case QEvent::MouseButtonPress: m_pressedAt = static_cast<QMouseEvent*>(event)->pos(); break;
     case QEvent::MouseButtonRelease:
-        if (static_cast<QMouseEvent*>(event)->button() == Qt::LeftButton)
+        // The end of a drag is no click.
+        if (static_cast<QMouseEvent*>(event)->button() == Qt::LeftButton && (static_cast<QMouseEvent*>(event)->pos() - m_pressedAt).manhattanLength() <= kClickPixels)
             plotClicked(static_cast<QMouseEvent*>(event));
         break;
     case QEvent::ContextMenu: m_menu->popup(QCursor::pos()); return true;

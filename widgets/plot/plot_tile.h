@@ -118,6 +118,7 @@ private:
     LegendRow* m_legend;
     QToolButton* m_menuButton;
     QMenu* m_menu;
+    QPoint m_pressedAt;
     QAction* m_logXAction = nullptr;
     QAction* m_logYAction = nullptr;
     QStackedLayout* m_stack;

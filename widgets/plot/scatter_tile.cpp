@@ -20,6 +20,9 @@ ScatterTile::ScatterTile(const Theme& theme, const QString& name, const QString&
     : PlotTile(theme, name, title, axes, parent)
 {
     plot()->setInteractions(QCP::iNone);
+    plot()->setSelectionRectMode(QCP::srmCustom);
+    plot()->setToolTip(tr("Click a point to find its prompt; draw a rectangle to list the prompts within it"));
+    connect(plot()->selectionRect(), &QCPSelectionRect::accepted, this, [this](const QRect& place) { chooseWithin(place.normalized()); });
     m_density = new QCPColorMap(plot()->xAxis, plot()->yAxis);
     m_density->setInterpolate(false);
     m_density->setVisible(false);
@@ -43,6 +46,18 @@ void ScatterTile::setPoints(std::vector<ScatterPoint> points, QStringList setNam
     }
     stylePens();
     scheduleReplot();
+}
+
+void ScatterTile::chooseWithin(const QRectF& place)
+{
+    constexpr double kLeastSize = 4.0; // pixels: less is a click
+    if (place.width() < kLeastSize && place.height() < kLeastSize)
+        return;
+    std::vector<std::int64_t> ids;
+    for (const ScatterPoint& point : m_points)
+        if (place.contains(plot()->xAxis->coordToPixel(point.x), plot()->yAxis->coordToPixel(point.y)))
+            ids.push_back(point.id);
+    Q_EMIT pointsChosen(ids);
 }
 
 void ScatterTile::ring(std::optional<std::int64_t> id)
@@ -70,6 +85,10 @@ void ScatterTile::stylePens()
         m_sets[i]->setScatterStyle(QCPScatterStyle(kShapes[i % 3], QPen(color, 1), QBrush(color), size));
         m_sets[i]->setPen(QPen(color, 1));
     }
+    QColor band = theme().color(ColorRole::Accent);
+    plot()->selectionRect()->setPen(QPen(band, 1, Qt::DashLine));
+    band.setAlpha(40);
+    plot()->selectionRect()->setBrush(band);
     QCPColorGradient gradient;
     gradient.setColorInterpolation(QCPColorGradient::ciRGB);
     QMap<double, QColor> stops;

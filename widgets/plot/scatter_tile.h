@@ -25,11 +25,13 @@ public:
 
     void setPoints(std::vector<ScatterPoint> points, QStringList setNames);
     void ring(std::optional<std::int64_t> id); // mark one point
+    std::size_t pointCount() const { return m_points.size(); }
     bool showsDensity() const { return m_points.size() > kMaximumDiscs; }
     static constexpr std::size_t kMaximumDiscs = 20'000;
 
 Q_SIGNALS:
     void pointClicked(std::int64_t id);
+    void pointsChosen(const std::vector<std::int64_t>& ids); // by a rectangle; none: the choice is taken back
 
 protected:
     void refreshData() override;
@@ -44,6 +46,7 @@ protected:
 
 private:
     void stylePens();
+    void chooseWithin(const QRectF& place); // in pixels
     std::optional<std::size_t> nearestPoint(QPointF position) const;
 
     std::vector<ScatterPoint> m_points;

@@ -3,6 +3,7 @@
 
 #include "widgets/common/action_registry.h"
 #include "widgets/common/command_palette.h"
+#include "widgets/common/empty_hint.h"
 #include "widgets/common/table_support.h"
 #include "widgets/plot/curve_tile.h"
 #include "widgets/runs/runs_delegate.h"
@@ -131,9 +132,10 @@ void RunsPage::buildTable()
         [this](const std::string& name) { return workbench().project.compared().count(name) > 0; }, m_table));
     m_table->installEventFilter(this);
     m_table->horizontalHeader()->setStretchLastSection(false);
-    constexpr int kWidths[] = { 30, 230, 120, 90, 90, 70, 120, 70, 90, 90, 90, 80, 140 };
+    constexpr int kWidths[] = { 30, 220, 120, 120, 90, 70, 120, 70, 90, 90, 90, 80, 140 };
     for (int i = 0; i < static_cast<int>(std::size(kWidths)); ++i)
         m_table->setColumnWidth(i, kWidths[i]);
+    new EmptyHint(m_table, tr("No runs here. Start the demo on the Start screen, or configure a new run (Ctrl+N)."));
     connect(m_table, &QTableView::doubleClicked, this, &RunsPage::openSelected);
     connect(m_table, &QTableView::clicked, this, [this](const QModelIndex& index) {
         if (index.column() == RunsDelegate::kColorColumn)

@@ -12,7 +12,9 @@
 #include "widgets/log/log_page.h"
 #include "widgets/rollouts/rollouts_page.h"
 #include "widgets/runs/runs_page.h"
+#include "widgets/shell/layout_keeper.h"
 #include "widgets/shell/run_header_bar.h"
+#include "widgets/shell/run_notices.h"
 #include "widgets/start/start_page.h"
 #include "widgets/system/system_page.h"
 #include "widgets/viewmodels/format.h"
@@ -81,6 +83,7 @@ MainWindow::MainWindow(Theme& theme, WindowOptions options)
     buildMenus();
     connectModels();
     m_palette = new CommandPalette(this);
+    new LayoutKeeper(this, *m_project);
     if (m_options.remembersWindow) {
         QSettings settings;
         restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
@@ -142,6 +145,8 @@ void MainWindow::buildShell()
     railLayout->addStretch(1);
     m_header = new RunHeaderBar(m_workbench, this);
     m_troubleStrip = makeStrip(QStringLiteral("troubleStrip"), m_trouble, this);
+    m_notices = new RunNotices(m_workbench, this);
+    connect(m_notices, &RunNotices::openRequested, this, &MainWindow::openRun);
     m_alertStrip = makeStrip(QStringLiteral("alertStrip"), m_alert, this);
     m_alertStrip->layout()->addWidget(m_actions->makeButton(QStringLiteral("alert.show"), m_alertStrip, true));
     m_alertStrip->layout()->addWidget(m_actions->makeButton(QStringLiteral("alert.dismiss"), m_alertStrip, true));
@@ -151,6 +156,7 @@ void MainWindow::buildShell()
     layout->setSpacing(0);
     layout->addWidget(m_header);
     layout->addWidget(m_troubleStrip);
+    layout->addWidget(m_notices);
     layout->addWidget(m_stack, 1);
     layout->addWidget(m_alertStrip);
     auto* central = new QWidget(this);

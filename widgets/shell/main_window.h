@@ -24,7 +24,9 @@ class LivePage;
 class LogPage;
 class RolloutsPage;
 class RunControl;
+class LayoutKeeper;
 class RunHeaderBar;
+class RunNotices;
 class RunsPage;
 class StartPage;
 class SystemPage;
@@ -95,6 +97,7 @@ private:
     QWidget* m_troubleStrip = nullptr;
     QLabel* m_trouble = nullptr;
     QWidget* m_alertStrip = nullptr;
+    RunNotices* m_notices = nullptr;
     QLabel* m_alert = nullptr;
     QLabel* m_status = nullptr;
     CommandPalette* m_palette = nullptr;

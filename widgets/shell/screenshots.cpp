@@ -4,6 +4,7 @@
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "backend/core/text.h"
+#include "widgets/common/action_registry.h"
 #include "widgets/plot/plot_tile.h"
 #include "widgets/shell/main_window.h"
 #include "widgets/theme/theme.h"
@@ -25,6 +26,7 @@ constexpr int kLoadingMs = 60'000; // the longest wait for a large run
 constexpr int kAskMs = 260; // longer than any screen waits before it asks the reader thread
 constexpr int kAnswerMs = 10'000;
 constexpr int kRedrawMs = 40;
+const QString kJobs = QStringLiteral("jobs"); // the other half of Configure
 
 void letWork(int milliseconds)
 {
@@ -69,8 +71,13 @@ int renderScreens(MainWindow& window, Theme& theme, const std::filesystem::path&
     int written = 0;
     for (const auto& [choice, name] : { std::pair(ThemeChoice::Light, QStringLiteral("light")), std::pair(ThemeChoice::Dark, QStringLiteral("dark")) }) {
         theme.setChoice(choice);
-        for (const QString& screen : window.screenNames()) {
-            window.showScreen(screen);
+        for (const QString& screen : window.screenNames() + QStringList { kJobs }) {
+            if (screen == kJobs)
+                window.actions().action(QStringLiteral("project.jobs"))->trigger();
+            else if (screen == QStringLiteral("configure"))
+                window.actions().action(QStringLiteral("project.newRun"))->trigger();
+            else
+                window.showScreen(screen);
             letWork(kAskMs);
             waitForReader(workbench.run); // what the screen asked for
             letWork(kRedrawMs);

@@ -70,8 +70,15 @@ void MainWindow::declareRunActions()
         m_control->send(m_run->path(), command);
     };
     a.add({ "project.open", tr("Open project or run…"), project, "open", { QKeySequence::Open }, tr("A project folder, a run folder, or a snapshot") }, [this] { browse(); });
-    a.add({ "project.newRun", tr("New run"), project, "plus", { QKeySequence::New }, tr("Configure a new run") }, [this] { showScreen(QStringLiteral("configure")); });
+    a.add({ "project.newRun", tr("New run"), project, "plus", { QKeySequence::New }, tr("Configure a new run") }, [this] {
+        showScreen(QStringLiteral("configure"));
+        m_configure->showRunForm();
+    });
     a.add({ "project.startRun", tr("Start the configured run"), project, "play", { QKeySequence(QStringLiteral("Ctrl+Return")) } }, [this] { m_configure->startRun(); });
+    a.add({ "project.jobs", tr("Make a predictor: embed, label, train"), project, {}, { QKeySequence(QStringLiteral("Ctrl+J")) }, tr("Jobs that make a difficulty predictor") }, [this] {
+        showScreen(QStringLiteral("configure"));
+        m_configure->showJobs();
+    });
     a.add({ "run.pause", tr("Pause"), run, "pause", { QKeySequence(QStringLiteral("Ctrl+P")) }, tr("Pause or continue the run between two phases") },
         [this, send] { send(m_run->header().state.kind == launch::RunStateKind::Paused ? launch::CommandKind::Continue : launch::CommandKind::Pause); });
     a.add({ "run.checkpoint", tr("Checkpoint"), run, "checkpoint", { QKeySequence(QStringLiteral("Ctrl+S")) }, tr("Write a checkpoint now") },

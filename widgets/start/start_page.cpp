@@ -84,7 +84,7 @@ void StartPage::buildLists(QVBoxLayout* layout)
         column->addWidget(heading);
         column->addWidget(list, 1);
         column->addWidget(button);
-        lists->addLayout(column, 1);
+        lists->addLayout(column, list == m_projects ? 3 : 2); // configurations say what they are
         list->setAlternatingRowColors(true);
         list->setSpacing(2);
         list->setTextElideMode(Qt::ElideMiddle);

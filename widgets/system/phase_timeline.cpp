@@ -43,7 +43,18 @@ int PhaseTimeline::laneHeight() const { return m_ranks.size() > kTallLanes ? kFl
 
 int PhaseTimeline::colorOf(const std::string& phase) const
 {
-    return static_cast<int>(std::find(m_names.begin(), m_names.end(), phase) - m_names.begin());
+    // The phases that take the time have the six hues, the same in every run; the others follow hatched.
+    static const std::vector<std::string> known { "generate", "update", "select", "old log-probs", "grade", "wait" };
+    const auto found = std::find(known.begin(), known.end(), phase);
+    if (found != known.end())
+        return static_cast<int>(found - known.begin());
+    int color = Theme::kSeriesCount;
+    for (const std::string& name : m_names) {
+        if (name == phase)
+            break;
+        color += std::find(known.begin(), known.end(), name) == known.end() ? 1 : 0;
+    }
+    return color;
 }
 
 // After six hues the same ones follow hatched.
@@ -115,7 +126,7 @@ void PhaseTimeline::paintEvent(QPaintEvent*)
     }
     int x = kLabelWidth;
     for (std::size_t i = 0; i < m_names.size(); ++i) {
-        painter.fillRect(x, 6, 10, 10, brushOf(static_cast<int>(i), 255));
+        painter.fillRect(x, 6, 10, 10, brushOf(colorOf(m_names[i]), 255));
         painter.setPen(secondary);
         painter.drawText(x + 14, 5 + metrics.ascent() - 1, qs(m_names[i]));
         x += 14 + metrics.horizontalAdvance(qs(m_names[i])) + 16;

@@ -19,6 +19,11 @@
 
 namespace midpoint::gui {
 
+namespace {
+constexpr int kTogetherColumn = 7;
+constexpr int kWaitsForColumn = 8;
+} // namespace
+
 SystemPage::SystemPage(Workbench& workbench, QWidget* parent)
     : Page(workbench, QStringLiteral("systemPage"), parent)
     , m_values(new ValueStrip(theme(), QStringLiteral("systemValues"), this))
@@ -49,7 +54,7 @@ SystemPage::SystemPage(Workbench& workbench, QWidget* parent)
     m_lanes->setFrameShape(QFrame::NoFrame);
     m_lanes->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_lanes->setWidget(m_timeline);
-    layout->addWidget(m_lanes, 2);
+    layout->addWidget(m_lanes);
     auto* plots = new QHBoxLayout;
     plots->setSpacing(6);
     plots->addWidget(m_memory);
@@ -60,6 +65,7 @@ SystemPage::SystemPage(Workbench& workbench, QWidget* parent)
     connect(&run(), &RunModel::opened, this, [this] {
         m_view = nullptr;
         m_timeline->setPhases({});
+        fitLanes();
         refresh();
     });
     connect(&run(), &RunModel::dataArrived, this, [this] {
@@ -71,8 +77,10 @@ SystemPage::SystemPage(Workbench& workbench, QWidget* parent)
     connect(&run(), &RunModel::systemArrived, this, [this](std::shared_ptr<const SystemView> view) {
         m_view = std::move(view);
         m_timeline->setPhases(m_view->phases);
+        fitLanes();
         refresh();
     });
+    fitLanes();
     refresh();
     refreshCurves();
 }
@@ -132,6 +140,13 @@ void SystemPage::refresh()
     refreshValues();
 }
 
+// Lanes of many ranks scroll; those of a few take no more room than they need.
+void SystemPage::fitLanes()
+{
+    constexpr int kMaximumHeight = 300;
+    m_lanes->setFixedHeight(std::min(m_timeline->sizeHint().height() + 2, kMaximumHeight));
+}
+
 void SystemPage::refreshRanks()
 {
     const RunHeader& header = run().header();
@@ -148,6 +163,8 @@ void SystemPage::refreshRanks()
     const bool isTrouble = std::any_of(m_rows.begin(), m_rows.end(), [](const RankRow& row) { return row.isLate || row.waitsForRank >= 0; });
     m_verdict->setText(!run().isOpen() ? tr("Open a run to see its processes.") : m_rows.empty() ? tr("No process of this run has reported yet.") : rankVerdict(m_rows));
     m_verdict->setVisible(!m_verdict->text().isEmpty());
+    for (const int column : { kTogetherColumn, kWaitsForColumn })
+        m_table->setColumnHidden(column, m_rows.size() < 2); // one rank waits for nobody
     QPalette palette = m_verdict->palette();
     palette.setColor(QPalette::WindowText, theme().color(isTrouble ? ColorRole::Warning : ColorRole::Text));
     m_verdict->setPalette(palette);

@@ -64,6 +64,7 @@ private:
     void buildTable();
     void refresh();
     void refreshCurves();
+    void fitLanes();
     void refreshRanks();
     void refreshValues();
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/theme/theme.h"
 
+#include "widgets/theme/app_style.h"
+
 #include <QAbstractButton>
 #include <QApplication>
 #include <QFile>
 #include <QFontDatabase>
 #include <QPainter>
 #include <QPixmapCache>
-#include <QStyleFactory>
 #include <QSvgRenderer>
 
 #include <algorithm>
@@ -67,7 +68,7 @@ Theme::Theme(ThemeChoice choice, QObject* parent)
     initialiseResources();
     const QPalette system = QApplication::palette();
     m_systemIsDark = system.color(QPalette::Window).lightness() < system.color(QPalette::WindowText).lightness();
-    QApplication::setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
+    QApplication::setStyle(new AppStyle); // which the application then owns
     apply();
 }
 

@@ -95,6 +95,17 @@ void ConfigForm::loadPreset(const std::string& name)
     Q_EMIT changed();
 }
 
+void ConfigForm::restore(const std::filesystem::path& file, const std::string& preset, std::map<std::string, std::string> changes)
+{
+    m_file = file;
+    m_preset = file.empty() ? preset : std::string();
+    m_changes = std::move(changes);
+    m_undo.clear();
+    m_redo.clear();
+    check();
+    Q_EMIT changed();
+}
+
 void ConfigForm::pushUndo()
 {
     m_undo.push_back(m_changes);

@@ -35,6 +35,7 @@ public:
 
     void loadFile(const std::filesystem::path& file);
     void loadPreset(const std::string& name); // settings of a preset, without a file
+    void restore(const std::filesystem::path& file, const std::string& preset, std::map<std::string, std::string> changes); // a draft
     const std::filesystem::path& file() const { return m_file; }
     const std::string& preset() const { return m_preset; }
 

@@ -97,6 +97,26 @@ DifficultySummary summarise(const std::vector<DifficultyPair>& pairs, const Diff
     return summary;
 }
 
+std::vector<HistoryPoint> historyPoints(const std::vector<store::Observation>& observations, std::size_t maximum)
+{
+    std::vector<HistoryPoint> points;
+    const std::size_t stride = (observations.size() + maximum - 1) / std::max<std::size_t>(maximum, 1);
+    for (std::size_t first = 0; first < observations.size(); first += stride) {
+        const std::size_t last = std::min(first + stride, observations.size());
+        double steps = 0.0;
+        std::int64_t attempts = 0;
+        std::int64_t failures = 0;
+        for (std::size_t i = first; i < last; ++i) {
+            steps += static_cast<double>(observations[i].step);
+            attempts += observations[i].attempts;
+            failures += observations[i].attempts - observations[i].successes;
+        }
+        if (const auto interval = statistics::wilson(failures, attempts))
+            points.push_back({ steps / static_cast<double>(last - first), static_cast<double>(failures) / static_cast<double>(attempts), *interval, attempts });
+    }
+    return points;
+}
+
 std::vector<double> histogramShares(const std::vector<double>& values, std::size_t binCount)
 {
     std::vector<double> shares(binCount, 0.0);

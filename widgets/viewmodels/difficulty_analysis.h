@@ -86,6 +86,15 @@ std::vector<DifficultyPair> pairMeasurements(
 
 DifficultySummary summarise(const std::vector<DifficultyPair>& pairs, const DifficultyRequest& request);
 
+// Measurements of one prompt over steps; neighbours are put together where there are more than `maximum` of them.
+struct HistoryPoint {
+    double step = 0.0; // mean of the measurements put together
+    double measured = 0.0;
+    statistics::Interval interval; // Wilson, 95 %, of all attempts put together
+    std::int64_t attempts = 0;
+};
+std::vector<HistoryPoint> historyPoints(const std::vector<store::Observation>& observations, std::size_t maximum);
+
 // Shares of each bin; NaN values are left out. `binCount` bins over 0..1, the last one closed.
 std::vector<double> histogramShares(const std::vector<double>& values, std::size_t binCount);
 

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr int kScanMs = 2000;
 constexpr std::size_t kSparkPoints = 48;
-constexpr const char* kPreferenceKeys[] = { "runs.columns", "runs.filter", "live.plots", "live.smoothing", "window.state", "window.theme" };
+constexpr const char* kPreferenceKeys[] = { "runs.columns", "live.plots", "layout", "configure.draft" };
 
 std::int64_t stampOf(const fs::path& folder)
 {

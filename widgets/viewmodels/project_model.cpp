@@ -39,10 +39,14 @@ void ProjectModel::close()
 {
     if (m_feed == nullptr)
         return;
+    Q_EMIT closing();
     disconnect(m_feed, nullptr, this, nullptr);
-    m_feed->deleteLater();
+    // Behind what was asked before, so that the last preferences are still written.
+    QMetaObject::invokeMethod(m_feed, [feed = m_feed, thread = &m_thread] {
+        feed->deleteLater();
+        thread->quit();
+    }, Qt::QueuedConnection);
     m_feed = nullptr;
-    m_thread.quit();
     m_thread.wait();
 }
 
@@ -68,6 +72,7 @@ void ProjectModel::open(const std::filesystem::path& folder, Keeping keeping)
     connect(m_feed, &ProjectFeed::preferencesRead, this, [this](const std::map<QString, QString>& preferences) {
         m_preferences = preferences;
         Q_EMIT opened();
+        Q_EMIT preferencesArrived();
     });
     connect(m_feed, &ProjectFeed::overlayRead, this, &ProjectModel::overlayArrived);
     connect(m_feed, &ProjectFeed::trouble, this, &ProjectModel::trouble);

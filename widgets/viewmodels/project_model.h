@@ -47,6 +47,8 @@ public:
 
 Q_SIGNALS:
     void opened();
+    void preferencesArrived(); // of the project just opened
+    void closing();            // preferences may still be set
     void runsChanged();
     void comparedChanged();
     void overlayArrived(std::shared_ptr<const midpoint::gui::Overlay> overlay);

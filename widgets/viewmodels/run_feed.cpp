@@ -29,6 +29,9 @@ std::int64_t sizeOf(const fs::path& path)
     return error ? 0 : static_cast<std::int64_t>(size);
 }
 
+// What SQLite has not moved into the file itself counts as well.
+std::int64_t databaseBytes(const fs::path& file) { return sizeOf(file) + sizeOf(file.string() + "-wal"); }
+
 std::int64_t folderBytes(const fs::path& folder)
 {
     std::int64_t total = 0;
@@ -179,8 +182,8 @@ void RunFeed::readHeader()
                 std::sort(header.checkpoints.begin(), header.checkpoints.end());
                 header.checkpointBytes = folderBytes(folder.checkpoints());
             }
-            header.databaseBytes = sizeOf(folder.database());
-            header.rolloutBytes = sizeOf(folder.rollouts());
+            header.databaseBytes = databaseBytes(folder.database());
+            header.rolloutBytes = databaseBytes(folder.rollouts());
         } catch (const std::exception& problem) {
             setTrouble(QString::fromUtf8(problem.what()));
         }

@@ -72,6 +72,7 @@ private:
     void readFacts();
     void readDelta();
     void readLog();
+    void dateProgress(LogLine& line);
     void readRatios(BufferView& view);
     void updateLedger(std::int64_t throughStep);
     void setTrouble(const QString& message);
@@ -97,6 +98,7 @@ private:
     std::int64_t m_segments = 0;
     bool m_followsLog = false;
     std::vector<LogTail> m_logTails;
+    std::vector<store::StepTime> m_stepTimes; // as far as lines of progress asked for them
     QString m_trouble;
     int m_slowCounter = 0;
     RunHeader m_header;
@@ -106,5 +108,7 @@ private:
 std::vector<std::pair<std::string, std::string>> settingsOf(const std::string& resolvedText);
 // "2026-01-31 12:00:00.123 warning message" split; lines of another form keep level Info and no time
 LogLine parseLogLine(std::string text, std::int64_t rank);
+// The step of a line of progress, "12/40  reward 0.52 ..."; -1 for any other line.
+std::int64_t progressStep(const std::string& text);
 
 } // namespace midpoint::gui

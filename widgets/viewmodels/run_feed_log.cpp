@@ -54,6 +54,29 @@ LogLine parseLogLine(std::string text, std::int64_t rank)
     return line;
 }
 
+std::int64_t progressStep(const std::string& text)
+{
+    long long step = 0;
+    long long total = 0;
+    int consumed = 0;
+    const bool isProgress = std::sscanf(text.c_str(), "%lld/%lld%n", &step, &total, &consumed) == 2 && text[static_cast<std::size_t>(consumed)] == ' ' && step >= 0 && step <= total;
+    return isProgress ? step : -1;
+}
+
+// A line of progress has no time of its own, but its step has.
+void RunFeed::dateProgress(LogLine& line)
+{
+    const std::int64_t step = line.wallMs == 0 ? progressStep(line.text) : -1;
+    if (step < 0 || !m_reader)
+        return;
+    line.step = step;
+    if (m_stepTimes.empty() || m_stepTimes.back().step < step)
+        m_stepTimes = m_reader->steps();
+    const auto found = std::lower_bound(m_stepTimes.begin(), m_stepTimes.end(), step, [](const store::StepTime& time, std::int64_t wanted) { return time.step < wanted; });
+    if (found != m_stepTimes.end() && found->step == step)
+        line.wallMs = found->wallMs;
+}
+
 void RunFeed::followLog(bool on)
 {
     const bool wasOn = m_followsLog;
@@ -102,6 +125,7 @@ void RunFeed::readLog()
             // A progress bar overwrites its line: only its last form counts.
             const std::size_t carriage = piece.find_last_of('\r', piece.empty() || piece.back() != '\r' ? std::string::npos : piece.size() - 2);
             lines->push_back(parseLogLine(carriage == std::string::npos ? std::move(piece) : piece.substr(carriage + 1), tail.rank));
+            guarded("The times of the steps cannot be read", [&] { dateProgress(lines->back()); });
         }
     }
     if (!lines->empty() || isFirst)

@@ -161,6 +161,32 @@ Points Series::decimated(double lower, double upper, int columns) const
     return points;
 }
 
+Points Series::averaged(double lower, double upper, int columns) const
+{
+    std::size_t start = indexAt(lower);
+    const auto last = static_cast<std::size_t>(std::upper_bound(m_x.begin(), m_x.end(), upper) - m_x.begin());
+    if (columns < 1 || last - start <= 2 * static_cast<std::size_t>(columns))
+        return decimated(lower, upper, columns);
+    Points points;
+    const double width = (upper - lower) / columns;
+    for (int column = 0; column < columns && start < last; ++column) {
+        const std::size_t end = column + 1 == columns ? last : std::clamp(indexAt(lower + (column + 1) * width), start, last);
+        double sum = 0.0;
+        std::size_t count = 0;
+        for (std::size_t i = start; i < end; ++i)
+            if (std::isfinite(m_y[i])) {
+                sum += m_y[i];
+                ++count;
+            }
+        if (end > start) {
+            points.x.push_back((m_x[start] + m_x[end - 1]) / 2.0);
+            points.y.push_back(count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN());
+        }
+        start = end;
+    }
+    return points;
+}
+
 MovingAverage::MovingAverage(double weight)
     : m_weight(weight)
 {

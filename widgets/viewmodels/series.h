@@ -46,6 +46,9 @@ public:
     // and the largest value, in their order. Ranges with few points come back as they are.
     Points decimated(double lower, double upper, int columns) const;
 
+    // The mean of each column: what a curve that is an average already looks like from afar.
+    Points averaged(double lower, double upper, int columns) const;
+
 private:
     // Where the extremes of some points lie; empty if all of them are NaN.
     struct Block {

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The Configure screen beside its form: devices, dry run, and the jobs that make a predictor.
+#include "backend/launch/exit_record.h"
+#include "tests/support/fixtures.h"
+#include "tests/widgets/gui_test.h"
+#include "widgets/configure/configure_page.h"
+#include "widgets/configure/device_picker.h"
+#include "widgets/shell/main_window.h"
+#include "widgets/viewmodels/job_list.h"
+#include "widgets/viewmodels/project_model.h"
+
+#include <gtest/gtest.h>
+
+#include <QDialog>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QTableView>
+#include <QTest>
+
+namespace midpoint::gui {
+namespace {
+
+namespace fs = std::filesystem;
+using test::waitFor;
+
+class ConfigureTest : public testing::Test {
+protected:
+    ConfigureTest()
+        : theme(ThemeChoice::Light)
+        , window(theme, { test::midpointBinary(), test::sourceFolder(), false })
+    {
+        window.show();
+        window.openPath(grpo());
+        EXPECT_TRUE(waitFor([this] { return page()->form().isValid(); }));
+    }
+    static fs::path grpo() { return test::sourceFolder() / "projects" / "arithmetic" / "grpo.toml"; }
+    ConfigurePage* page() { return child<ConfigurePage>("configurePage"); }
+    template <typename T>
+    T* child(const char* name)
+    {
+        T* found = window.findChild<T*>(QString::fromUtf8(name));
+        EXPECT_NE(found, nullptr) << name;
+        return found;
+    }
+    test::TemporaryFolder folder;
+    Theme theme;
+    MainWindow window;
+};
+
+TEST_F(ConfigureTest, Devices_TickedOnesBecomeRanks_AndTheProcessorTakesTheirPlace)
+{
+    auto* picker = child<DevicePicker>("devicePicker");
+    picker->setDevices({ QStringLiteral("cpu"), QStringLiteral("cuda:0 A GPU"), QStringLiteral("cuda:1 A GPU") });
+    auto* gpus = child<QListWidget>("gpuList");
+    ASSERT_EQ(gpus->count(), 2);
+    gpus->item(0)->setCheckState(Qt::Checked);
+    gpus->item(1)->setCheckState(Qt::Checked);
+    EXPECT_EQ(page()->form().value("run.devices"), R"(["cuda:0", "cuda:1"])");
+    ASSERT_TRUE(waitFor([this] { return page()->form().report().read.loaded.config.run.devices.size() == 2; }));
+    auto* ranks = child<QSpinBox>("processorRanks");
+    EXPECT_EQ(ranks->value(), 0);
+    ranks->setValue(3);
+    EXPECT_EQ(page()->form().value("run.devices"), R"(["cpu", "cpu", "cpu"])");
+    ASSERT_TRUE(waitFor([&] { return gpus->item(0)->checkState() == Qt::Unchecked; }));
+    EXPECT_TRUE(child<QLineEdit>("commandLine")->text().contains(QStringLiteral("run.devices=")));
+}
+
+TEST_F(ConfigureTest, DryRun_ShowsWhatTheCommandSays)
+{
+    QTest::mouseClick(child<QPushButton>("dryRun"), Qt::LeftButton);
+    auto* state = child<QLabel>("dryRunState");
+    ASSERT_TRUE(waitFor([&] { return state->text().startsWith(QStringLiteral("✓")); })) << state->text().toStdString();
+    EXPECT_TRUE(child<QPlainTextEdit>("dryRunText")->toPlainText().contains(QStringLiteral("learning_rate")));
+    child<QDialog>("dryRunDialog")->close();
+    QTest::qWait(1);
+    page()->form().set("selection.target", "7"); // what the form says is wrong, the command says too
+    QTest::mouseClick(child<QPushButton>("dryRun"), Qt::LeftButton);
+    auto* failed = child<QLabel>("dryRunState");
+    ASSERT_TRUE(waitFor([&] { return failed->text().startsWith(QStringLiteral("✕")); }));
+    EXPECT_TRUE(failed->text().contains(QStringLiteral("exit code 2"))) << failed->text().toStdString();
+    EXPECT_TRUE(child<QPlainTextEdit>("dryRunText")->toPlainText().contains(QStringLiteral("selection.target")));
+}
+
+TEST(JobCommand, Values_BecomeWordsAndMissingOnesForbidTheStart)
+{
+    const JobKind& train = jobKinds().at(2);
+    const auto words = jobCommand(train, { QStringLiteral("e.safetensors"), QStringLiteral("a.jsonl; b c.jsonl ;"), QString(), QStringLiteral("5"), QString(), QStringLiteral("p.safetensors") });
+    ASSERT_TRUE(words);
+    EXPECT_EQ(*words, (std::vector<std::string> { "predictor", "train", "--embeddings", "e.safetensors", "--labels", "a.jsonl", "b c.jsonl", "--epochs", "5", "--out", "p.safetensors" }));
+    EXPECT_FALSE(jobCommand(train, { QString(), QStringLiteral("a.jsonl"), QString(), QString(), QString(), QStringLiteral("p") }));
+    EXPECT_FALSE(jobCommand(train, { QStringLiteral("e"), QStringLiteral(" ; "), QString(), QString(), QString(), QStringLiteral("p") })) << "a list of nothing";
+}
+
+TEST(JobProgress, LinesOfProgress_GiveAShare)
+{
+    EXPECT_EQ(progressShare("12/40  loss 0.3"), 0.3);
+    EXPECT_EQ(progressShare("41/40 x"), std::nullopt);
+    EXPECT_EQ(progressShare("reading 3/4 files"), std::nullopt);
+    EXPECT_EQ(progressShare(""), std::nullopt);
+}
+
+class JobsTest : public testing::Test {
+protected:
+    JobsTest()
+        : jobs(test::midpointBinary(), nullptr)
+    {
+        jobs.setProject(folder.path());
+    }
+    const JobRecord* runToItsEnd(std::vector<std::string> command)
+    {
+        jobs.start(jobKinds().front(), std::move(command));
+        const bool hasEnded = waitFor([this] {
+            jobs.refresh();
+            QTest::qWait(20);
+            return !jobs.jobs().empty() && (jobs.jobs().front().state.kind == launch::RunStateKind::Finished || jobs.jobs().front().state.kind == launch::RunStateKind::Failed);
+        });
+        EXPECT_TRUE(hasEnded);
+        return jobs.jobs().empty() ? nullptr : &jobs.jobs().front();
+    }
+    test::TemporaryFolder folder;
+    JobList jobs;
+};
+
+TEST_F(JobsTest, CommandThatSucceeds_IsFinished_AndAnotherListReadsTheSame)
+{
+    const JobRecord* job = runToItsEnd({ "validate", (test::sourceFolder() / "projects" / "arithmetic" / "grpo.toml").string() });
+    ASSERT_NE(job, nullptr);
+    EXPECT_EQ(job->state.kind, launch::RunStateKind::Finished);
+    EXPECT_EQ(job->kind, "embed");
+    EXPECT_EQ(job->progress, 1.0);
+    const auto reread = readJobs(folder.path()); // as after the window was closed
+    ASSERT_EQ(reread.size(), 1u);
+    EXPECT_EQ(reread[0].state, job->state);
+    EXPECT_EQ(reread[0].command, job->command);
+    EXPECT_FALSE(reread[0].logTail.empty());
+}
+
+TEST_F(JobsTest, CommandThatFails_SaysWhy)
+{
+    const JobRecord* job = runToItsEnd({ "validate", (folder / "missing.toml").string() });
+    ASSERT_NE(job, nullptr);
+    EXPECT_EQ(job->state.kind, launch::RunStateKind::Failed);
+    EXPECT_NE(job->lastLine.find("missing.toml"), std::string::npos) << job->lastLine;
+}
+
+TEST_F(JobsTest, FoldersThatAreNoJobs_ArePassedOver)
+{
+    test::write(folder / "jobs" / "x" / "config.toml", "command = [ half");
+    fs::create_directories(folder / "jobs" / "y");
+    EXPECT_TRUE(readJobs(folder.path()).empty());
+    EXPECT_TRUE(readJobs(folder / "nowhere").empty());
+}
+
+TEST_F(ConfigureTest, Jobs_FormNeedsAProjectAndItsValues)
+{
+    page()->showJobs();
+    auto* start = child<QPushButton>("job.train.start");
+    auto* command = child<QLineEdit>("job.train.command");
+    ASSERT_TRUE(waitFor([&] { return command->text().contains(QStringLiteral("predictor train")); })) << "filled in for the project";
+    EXPECT_TRUE(start->isEnabled());
+    EXPECT_TRUE(child<QLineEdit>("job.embed.model")->text().endsWith(QStringLiteral("base"))) << "from the configuration";
+    child<QLineEdit>("job.train.labels")->clear();
+    EXPECT_TRUE(command->text().isEmpty());
+    EXPECT_FALSE(start->isEnabled());
+    EXPECT_TRUE(child<QTableView>("jobTable")->isVisible());
+}
+
+} // namespace
+} // namespace midpoint::gui

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The jobs that make a difficulty predictor, in the order in which they are needed: what each asks for, its exact command, and
+// below them all jobs of the project with their state, progress and log.
+#pragma once
+
+#include "widgets/viewmodels/job_list.h"
+
+#include <QWidget>
+
+#include <vector>
+
+class QLabel;
+class QLineEdit;
+class QPlainTextEdit;
+class QPushButton;
+class QTableView;
+class QTimer;
+
+namespace midpoint::gui {
+
+class ConfigForm;
+class RowsModel;
+class Theme;
+
+class JobsPanel : public QWidget {
+    Q_OBJECT
+public:
+    JobsPanel(const Theme& theme, JobList& jobs, const ConfigForm& form, std::filesystem::path program, QWidget* parent);
+    void prefill(); // empty fields, from the configuration that is being edited
+
+protected:
+    void showEvent(QShowEvent* event) override;
+    void hideEvent(QHideEvent* event) override;
+
+private:
+    struct Form {
+        const JobKind* kind = nullptr;
+        std::vector<QLineEdit*> edits;
+        QLineEdit* command = nullptr;
+        QPushButton* start = nullptr;
+    };
+    QWidget* makeForm(const JobKind& kind);
+    void buildTable();
+    void refreshForm(const Form& form);
+    void refreshJobs();
+    void showLog();
+    const JobRecord* selected() const;
+    static std::vector<QString> valuesOf(const Form& form);
+
+    const Theme& m_theme;
+    JobList& m_jobs;
+    const ConfigForm& m_form;
+    std::filesystem::path m_program;
+    std::vector<Form> m_forms;
+    QTableView* m_table;
+    RowsModel* m_model;
+    QPushButton* m_stop;
+    QPlainTextEdit* m_log;
+    QTimer* m_poll;
+    std::vector<JobRecord> m_rows;
+};
+
+} // namespace midpoint::gui

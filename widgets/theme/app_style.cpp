@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/theme/app_style.h"
+
+#include <QPainter>
+#include <QStyleOption>
+
+namespace midpoint::gui {
+
+namespace {
+
+void drawOutline(const QStyleOption& option, QPainter& painter)
+{
+    const bool isEnabled = option.state.testFlag(QStyle::State_Enabled);
+    QColor color = option.palette.color(isEnabled ? QPalette::Active : QPalette::Disabled, QPalette::PlaceholderText);
+    color.setAlphaF(isEnabled ? 0.85F : 0.35F);
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(option.state.testFlag(QStyle::State_HasFocus) ? option.palette.color(QPalette::Highlight) : color, 1));
+    painter.drawRoundedRect(QRectF(option.rect).adjusted(0.5, 0.5, -0.5, -0.5), 2, 2);
+    painter.restore();
+}
+
+} // namespace
+
+AppStyle::AppStyle()
+    : QProxyStyle(QStringLiteral("Fusion"))
+{
+}
+
+void AppStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const
+{
+    QProxyStyle::drawPrimitive(element, option, painter, widget);
+    if (element == PE_IndicatorCheckBox || element == PE_IndicatorItemViewItemCheck)
+        drawOutline(*option, *painter);
+}
+
+} // namespace midpoint::gui
