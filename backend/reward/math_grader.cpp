@@ -47,6 +47,16 @@ char labelledChoice(std::string_view text)
             break;
         }
     text = trim(text);
+    bool isAnnounced = false; // "Option B"
+    for (const std::string_view word : { "option ", "choice ", "answer " })
+        if (!isAnnounced && startsWith(toLower(text.substr(0, word.size())), word)) {
+            text = trim(text.substr(word.size()));
+            isAnnounced = true;
+        }
+    while (isAnnounced && text.size() == 2 && text[1] == '}')
+        text.remove_suffix(1);
+    if (isAnnounced && text.size() == 1 && text[0] >= 'A' && text[0] <= 'Z')
+        return text[0];
     const bool isBracketed = text.starts_with('(');
     if (isBracketed)
         text.remove_prefix(1);
@@ -58,6 +68,33 @@ char labelledChoice(std::string_view text)
             return 0;
     }
     return text[0];
+}
+
+// Is `letter` one letter, and `text` that letter with the text of its choice?
+bool isChoiceOf(const math::Expression& letter, std::string_view text)
+{
+    return letter.kind == math::Kind::Symbol && letter.text.size() == 1 && labelledChoice(text) == letter.text.front();
+}
+
+// "\text{red}" and "Red": words of three letters, which otherwise read as products of variables.
+bool isSameWord(std::string_view reference, std::string_view response)
+{
+    const auto wordOf = [](std::string_view text) {
+        constexpr std::string_view kCommand = "\\text{";
+        if (text.starts_with(kCommand) && text.ends_with('}'))
+            text = text.substr(kCommand.size(), text.size() - kCommand.size() - 1);
+        return toLower(trim(text));
+    };
+    const bool areWords = reference.starts_with("\\text{") || response.starts_with("\\text{");
+    const std::string word = wordOf(reference);
+    return areWords && word.size() >= 3 && std::all_of(word.begin(), word.end(), isLetter) && word == wordOf(response);
+}
+
+// The MATH normal form drops what follows "\text{ ", which it takes for a unit. "5 \text{ not } 6" is more than 5.
+bool losesNumbers(std::string_view text)
+{
+    const std::size_t unit = text.find("\\text{ ");
+    return unit != std::string_view::npos && text.find_first_of("0123456789", unit) != std::string_view::npos;
 }
 
 class MathGrader final : public Grader {
@@ -145,7 +182,8 @@ private:
         Grade& grade)
     {
         const std::string form = mathNormalForm(grade.extracted);
-        const bool isSame = !form.empty() && form == mathNormalForm(request.reference);
+        const bool isComplete = grade.extracted == request.reference || (!losesNumbers(grade.extracted) && !losesNumbers(request.reference));
+        const bool isSame = isComplete && !form.empty() && form == mathNormalForm(request.reference);
         grade.normalForm = response.expression ? math::toText(*response.expression) : form;
         grade.verdict = isSame ? Verdict::Correct : response.expression && reference.expression ? Verdict::Wrong : Verdict::Unparseable;
         grade.rule = where + (isSame ? "same MATH normal form" : "the answer cannot be read: " + response.problem);
@@ -159,9 +197,10 @@ private:
             math::Comparison comparison = math::compareAnswers(reference, response, m_options.bounds);
             if (!comparison.isEqual && (hasAmbiguousComma(request.reference) || hasAmbiguousComma(grade.extracted)))
                 comparison = compareAsLists(request.reference, grade.extracted, comparison);
-            const bool isLetterAsked = reference.kind == math::Kind::Symbol && reference.text.size() == 1;
-            if (!comparison.isEqual && isLetterAsked && labelledChoice(grade.extracted) == reference.text.front())
+            if (!comparison.isEqual && (isChoiceOf(reference, grade.extracted) || isChoiceOf(response, request.reference)))
                 comparison = { true, "letter with its choice" };
+            if (!comparison.isEqual && isSameWord(request.reference, grade.extracted))
+                comparison = { true, "same word" };
             grade.verdict = comparison.isEqual ? Verdict::Correct : Verdict::Wrong;
             grade.rule = where + comparison.rule;
         } catch (const math::BeyondBounds& beyond) {

@@ -14,14 +14,24 @@ constexpr double kMaxTrigonometricLog = 4000.0; // log2 of an angle: its reducti
 
 class BallEvaluator {
 public:
-    BallEvaluator(slong precision, const Bounds& bounds, const Assignment& symbols)
+    BallEvaluator(slong precision, const Bounds& bounds, const Assignment& symbols, bool* leavesReals)
         : m_precision(precision)
         , m_bounds(bounds)
         , m_symbols(symbols)
+        , m_leavesReals(leavesReals)
     {
     }
 
     Ball evaluate(const Expression& e) const
+    {
+        Ball out = evaluateNode(e);
+        if (m_leavesReals != nullptr && out.isFinite() && !acb_is_real(out.raw()))
+            *m_leavesReals = true;
+        return out;
+    }
+
+private:
+    Ball evaluateNode(const Expression& e) const
     {
         Ball out;
         switch (e.kind) {
@@ -73,7 +83,6 @@ public:
         }
     }
 
-private:
     static double logMagnitude(const Ball& x)
     {
         mag_t size;
@@ -192,6 +201,13 @@ private:
         if (name == "max" || name == "min")
             return extremum(e, name == "max");
         Ball out;
+        if (name == "gcd" || name == "lcm" || name == "mod" || name == "doublefactorial") { // of whole numbers
+            if (const auto value = exactValue(e, m_bounds))
+                arb_set_fmpq(acb_realref(out.raw()), value->raw(), m_precision);
+            else
+                acb_indeterminate(out.raw());
+            return out;
+        }
         if (e.parts.empty()) {
             acb_indeterminate(out.raw());
             return out;
@@ -254,6 +270,10 @@ private:
     {
         if (name == "re" || name == "im") {
             arb_set(acb_realref(out.raw()), name == "re" ? acb_realref(x.raw()) : acb_imagref(x.raw()));
+            return true;
+        }
+        if (name == "conj") {
+            acb_conj(out.raw(), x.raw());
             return true;
         }
         if (name == "abs") {
@@ -325,13 +345,14 @@ private:
     slong m_precision;
     const Bounds& m_bounds;
     const Assignment& m_symbols;
+    bool* m_leavesReals;
 };
 
 } // namespace
 
-Ball evaluateBall(const Expression& expression, slong precision, const Bounds& bounds, const Assignment& symbols)
+Ball evaluateBall(const Expression& expression, slong precision, const Bounds& bounds, const Assignment& symbols, bool* leavesReals)
 {
-    return BallEvaluator(precision, bounds, symbols).evaluate(expression);
+    return BallEvaluator(precision, bounds, symbols, leavesReals).evaluate(expression);
 }
 
 bool isApart(const Ball& a, const Ball& b)

@@ -50,7 +50,9 @@ using Assignment = std::vector<std::pair<std::string, Ball>>;
 
 // The result is not finite if the value is undefined, if a symbol is not assigned, or if the precision does not suffice.
 // Throws BeyondBounds for values, exponents and arguments that are too large.
-Ball evaluateBall(const Expression& expression, slong precision, const Bounds& bounds, const Assignment& symbols = {});
+// `leavesReals` is set if a part of the expression has a value that is not real.
+Ball evaluateBall(const Expression& expression, slong precision, const Bounds& bounds, const Assignment& symbols = {},
+    bool* leavesReals = nullptr);
 
 bool isApart(const Ball& a, const Ball& b); // both finite and certainly different
 

@@ -18,6 +18,7 @@ struct Bounds {
     long maxFieldNodes = 60;
     long maxParts = 64;             // of a set or a union
     long maxComparisons = 2'000;    // of parts with parts, in one answer
+    long maxUnfoldedNodes = 4'000;  // of sums, products and determinants that are written out
 
     // For a process that may be killed.
     static Bounds forWorker()
@@ -31,6 +32,7 @@ struct Bounds {
         bounds.maxVariables = 20;
         bounds.maxFieldDegree = 1'000;
         bounds.maxFieldNodes = 1'000;
+        bounds.maxUnfoldedNodes = 200'000;
         return bounds;
     }
 };

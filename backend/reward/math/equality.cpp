@@ -1,10 +1,12 @@
 #include "backend/reward/math/equality.h"
 
 #include "backend/core/text.h"
+#include "backend/reward/math/answer_shapes.h"
 #include "backend/reward/math/exact_value.h"
 #include "backend/reward/math/real_set.h"
 #include "backend/reward/math/rounding.h"
 #include "backend/reward/math/scalar_equality.h"
+#include "backend/reward/math/unfold.h"
 
 #include <algorithm>
 #include <set>
@@ -12,97 +14,6 @@
 namespace midpoint::reward::math {
 
 namespace {
-
-bool hasKind(const Expression& e, Kind kind)
-{
-    return e.kind == kind || std::any_of(e.parts.begin(), e.parts.end(), [&](const Expression& part) { return hasKind(part, kind); });
-}
-
-Expression withoutPercent(const Expression& e)
-{
-    if (e.kind == Kind::Percent)
-        return withoutPercent(e.parts[0]);
-    Expression out = e;
-    for (Expression& part : out.parts)
-        part = withoutPercent(part);
-    return out;
-}
-
-// One of the two values of an expression with plus-minus signs: all of them switch together.
-Expression alternative(const Expression& e, bool isUpper)
-{
-    Expression out = e;
-    for (Expression& part : out.parts)
-        part = alternative(part, isUpper);
-    if (out.kind != Kind::PlusMinus)
-        return out;
-    const bool isPlus = isUpper == (out.text == "+-");
-    Expression last = std::move(out.parts.back());
-    if (!isPlus)
-        last = unary(Kind::Negate, std::move(last));
-    return out.parts.size() == 1 ? std::move(last) : binary(Kind::Sum, std::move(out.parts.front()), std::move(last));
-}
-
-bool isInverseName(const Expression& e)
-{
-    return e.kind == Kind::Power && e.parts[0].kind == Kind::Symbol && smallInteger(e.parts[1], 1) == -1;
-}
-
-// A left side that only names what follows: x, a_1, f(x), AB, "area".
-bool isName(const Expression& e)
-{
-    switch (e.kind) {
-    case Kind::Symbol:
-    case Kind::Text:
-        return true;
-    case Kind::Constant:
-        return e.text != "pi";
-    case Kind::Product: // f(x), P(2), AB, f^{-1}(x)
-        return (e.parts.front().kind == Kind::Symbol || isInverseName(e.parts.front()))
-            && std::all_of(e.parts.begin() + 1, e.parts.end(), [](const Expression& part) {
-                   return isName(part) || part.kind == Kind::Number || part.kind == Kind::Bracket;
-               });
-    case Kind::Bracket: // (x, y) = (1, 2)
-        return std::all_of(e.parts.begin(), e.parts.end(), isName);
-    case Kind::Function:
-        return hasSymbols(e) && (e.text == "max" || e.text == "min" || e.text == "abs" || e.text == "det");
-    default:
-        return false;
-    }
-}
-
-// The value of "x = 5", "S = 1/2 = 0.5" or "1 + 2 = 3".
-const Expression* namedValue(const Expression& e)
-{
-    if (e.kind != Kind::Relation || e.text.find_first_not_of("=~") != std::string::npos)
-        return nullptr;
-    const Expression& first = e.parts.front();
-    const Expression& last = e.parts.back();
-    if (isName(first) && !(isName(last) && e.parts.size() == 2 && last.kind == Kind::Number))
-        return &last;
-    if (isName(last))
-        return &first;
-    return !hasSymbols(first) && !hasSymbols(last) ? &last : nullptr;
-}
-
-Expression substituted(const Expression& e, const std::set<std::string>& names)
-{
-    Expression out = e;
-    for (Expression& part : out.parts)
-        part = substituted(part, names);
-    if (out.kind != Kind::Symbol)
-        return out;
-    const auto position = std::distance(names.begin(), names.find(out.text));
-    return number(Rational(37 + 10 * position) / Rational(7));
-}
-
-void collectNames(const Expression& e, std::set<std::string>& names)
-{
-    if (e.kind == Kind::Symbol)
-        names.insert(e.text);
-    for (const Expression& part : e.parts)
-        collectNames(part, names);
-}
 
 class AnswerComparison {
 public:
@@ -121,14 +32,22 @@ public:
             return scalars(r, s);
         if (const auto result = relations(r, s))
             return *result;
+        if (s.kind == Kind::Bracket && isPoint(r))
+            return compare(r.parts[1], s);
+        if (r.kind == Kind::Bracket && isPoint(s))
+            return compare(r, s.parts[1]);
         if (isCollection(r) || isCollection(s))
             return collections(r, s);
+        if (r.kind == Kind::Congruence || s.kind == Kind::Congruence)
+            return congruences(r, s);
         if (r.kind == Kind::Ratio || s.kind == Kind::Ratio)
             return ratios(r, s);
         if (r.kind == Kind::Matrix || s.kind == Kind::Matrix)
             return matrices(r, s);
         if (const auto result = realSets(r, s))
             return *result;
+        if (isSameInWords(r, s) || isSameInWords(s, r))
+            return { true, "said in words" };
         return { false, r.kind == Kind::Text || s.kind == Kind::Text ? "different words" : "different kinds of answer" };
     }
 
@@ -138,7 +57,7 @@ private:
         if (r.kind == Kind::Based || s.kind == Kind::Based)
             return based(r, s);
         if (hasKind(r, Kind::PlusMinus) || hasKind(s, Kind::PlusMinus))
-            return unordered(alternatives(r), alternatives(s), "plus-minus");
+            return plusMinus(r, s);
         if (hasKind(r, Kind::Infinity) || hasKind(s, Kind::Infinity))
             return { false, "infinity" };
         const bool isPercentR = hasKind(r, Kind::Percent);
@@ -173,6 +92,14 @@ private:
         return { false, decision.rule };
     }
 
+    static bool isSameInWords(const Expression& words, const Expression& other)
+    {
+        if (words.kind != Kind::Text)
+            return false;
+        return (words.text == "no solution" && other.kind == Kind::NamedSet && other.text.empty())
+            || (words.text == "infinitely many" && other.kind == Kind::Infinity);
+    }
+
     // 55_8 = 45_{10}; a plain number must have the same digits: the base may be left out, not changed.
     Comparison based(const Expression& r, const Expression& s) const
     {
@@ -194,6 +121,15 @@ private:
         return { alternative(e, true), alternative(e, false) };
     }
 
+    // Several plus-minus signs switch together, or each for itself: nobody can tell, so both readings count.
+    Comparison plusMinus(const Expression& r, const Expression& s) const
+    {
+        const Comparison together = unordered(alternatives(r), alternatives(s), "plus-minus");
+        if (together.isEqual)
+            return together;
+        return unordered(independentAlternatives(r), independentAlternatives(s), "plus-minus, each for itself");
+    }
+
     // Every part of one side is found on the other.
     Comparison unordered(const std::vector<Expression>& a, const std::vector<Expression>& b, const std::string& rule) const
     {
@@ -203,7 +139,8 @@ private:
         for (const Expression& x : a) {
             bool isMatched = false;
             for (std::size_t j = 0; j < b.size(); ++j) {
-                if ((isFound[j] && isMatched) || !compare(x, b[j]).isEqual)
+                const bool isSetInSet = (x.kind == Kind::Set) != (b[j].kind == Kind::Set); // {1, {2}} is not {1, 2}
+                if ((isFound[j] && isMatched) || isSetInSet || !compare(x, b[j]).isEqual)
                     continue;
                 isFound[j] = true;
                 isMatched = true;
@@ -276,8 +213,15 @@ private:
         }
         if (const auto sets = realSets(r, s))
             return *sets;
+        const bool isEmptyInSet = (r.kind == Kind::Set && s.kind == Kind::NamedSet) || (s.kind == Kind::Set && r.kind == Kind::NamedSet);
+        if (isEmptyInSet) // the set of the empty set is not empty
+            return { false, "different sets" };
         const bool isUnit = !isCollection(r) || !isCollection(s);
-        return unordered(partsOf(r), partsOf(s), isUnit ? "set of one" : "set or list by parts");
+        const Comparison result = unordered(partsOf(r), partsOf(s), isUnit ? "set of one" : "set or list by parts");
+        if (result.isEqual || !isUnit || !(hasKind(r, Kind::PlusMinus) || hasKind(s, Kind::PlusMinus)))
+            return result;
+        const auto valuesOf = [](const Expression& e) { return isCollection(e) ? partsOf(e) : independentAlternatives(e); };
+        return unordered(valuesOf(r), valuesOf(s), "plus-minus, each for itself");
     }
 
     // Equations, inequalities and memberships; nothing if neither side is one.
@@ -306,18 +250,61 @@ private:
     {
         if (const auto sets = realSets(r, s))
             return *sets;
+        const Expression* x = namedValue(r);
+        const Expression* y = namedValue(s);
+        if (x != nullptr && y != nullptr && isFunctionOfItsOwn(r.parts.front(), s.parts.front())) {
+            const Comparison inner = compare(*x, *y);
+            return { inner.isEqual, "function by its value; " + inner.rule };
+        }
         if (r.parts.size() == 2 && s.parts.size() == 2)
             if (const auto result = proportional(r, s))
                 return *result;
-        const Expression* x = namedValue(r);
-        const Expression* y = namedValue(s);
         if (x != nullptr && y != nullptr && toText(r.parts.front()) == toText(s.parts.front())) {
             const Comparison inner = compare(*x, *y);
             return { inner.isEqual, "side of an equation; " + inner.rule };
         }
-        if (r.text == s.text)
-            return ordered(r.parts, s.parts, "relation by parts");
+        const Expression a = turned(r);
+        const Expression b = turned(s);
+        if (a.text == b.text)
+            return ordered(a.parts, b.parts, "relation by parts");
         return { false, "different relations" };
+    }
+
+    // f(x) = 2x and y = 2x: one side names the function, the other its value.
+    static bool isFunctionOfItsOwn(const Expression& a, const Expression& b)
+    {
+        const auto isCall = [](const Expression& e) { // f(x): parsed as a product
+            return e.kind == Kind::Product && e.parts.size() == 2 && e.parts[0].kind == Kind::Symbol && e.parts[1].kind == Kind::Symbol
+                && (e.parts[0].text == "f" || e.parts[0].text == "g" || e.parts[0].text == "h");
+        };
+        const auto isValue = [](const Expression& e) { return e.kind == Kind::Symbol && e.text == "y"; };
+        return (isCall(a) && isValue(b)) || (isValue(a) && isCall(b));
+    }
+
+    // The same residue, whole multiples of the same modulus apart; or a number that is the residue as it is written.
+    Comparison congruences(const Expression& r, const Expression& s) const
+    {
+        if (hasKind(r, Kind::PlusMinus) || hasKind(s, Kind::PlusMinus))
+            return unordered(alternatives(r), alternatives(s), "plus-minus");
+        const auto valueOf = [](const Expression& e) -> const Expression& { return e.parts[e.parts.size() - 2]; };
+        if (r.kind != s.kind) {
+            const Expression& congruence = r.kind == Kind::Congruence ? r : s;
+            if (congruence.parts.size() == 3 && !isName(congruence.parts.front()))
+                return { false, "different kinds of answer" };
+            const Comparison inner = r.kind == Kind::Congruence ? compare(valueOf(r), s) : compare(r, valueOf(s));
+            return { inner.isEqual, "modulus left out; " + inner.rule };
+        }
+        if (!compareScalars(r.parts.back(), s.parts.back(), m_bounds).isEqual)
+            return { false, "different moduli" };
+        if (r.parts.size() == 3 && s.parts.size() == 3 && !compare(r.parts.front(), s.parts.front()).isEqual)
+            return { false, "congruences of different expressions" };
+        const bool isOfName = (r.parts.size() == 2 || isName(r.parts.front())) && (s.parts.size() == 2 || isName(s.parts.front()));
+        if (r.parts.size() != s.parts.size() && !isOfName)
+            return { false, "different kinds of answer" };
+        const Expression difference = binary(Kind::Sum, valueOf(r), unary(Kind::Negate, valueOf(s)));
+        const auto multiple = exactValue(binary(Kind::Quotient, difference, r.parts.back()), m_bounds);
+        const bool isSame = (multiple && multiple->isInteger()) || compareScalars(valueOf(r), valueOf(s), m_bounds).isEqual;
+        return { isSame, "residue of a modulus" };
     }
 
     // a = b and c = d say the same if a - b and c - d are proportional; inequalities need a positive factor.
@@ -424,8 +411,10 @@ private:
 
 Comparison compareAnswers(const Expression& reference, const Expression& response, const Bounds& bounds)
 {
-    Expression r = reference;
-    Expression s = response;
+    if (toText(reference) == toText(response))
+        return { true, "same form" };
+    Expression r = unfold(reference, bounds);
+    Expression s = unfold(response, bounds);
     const bool isAngleR = hasKind(r, Kind::Degree);
     const bool isAngleS = hasKind(s, Kind::Degree);
     resolveDegrees(r);

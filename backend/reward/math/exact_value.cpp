@@ -151,7 +151,7 @@ private:
     {
         const std::string& name = e.text;
         const bool isKnown = name == "abs" || name == "floor" || name == "ceil" || name == "binom" || name == "gcd" || name == "lcm"
-            || name == "max" || name == "min" || name == "sgn";
+            || name == "max" || name == "min" || name == "sgn" || name == "mod" || name == "doublefactorial";
         if (!isKnown || e.parts.empty())
             return std::nullopt;
         std::vector<Rational> values;
@@ -165,6 +165,10 @@ private:
             return binomial(values);
         if (name == "gcd" || name == "lcm")
             return divisors(values, name == "gcd");
+        if (name == "mod")
+            return residue(values);
+        if (name == "doublefactorial")
+            return doubleFactorial(values.front());
         if (name == "max")
             return *std::max_element(values.begin(), values.end());
         if (name == "min")
@@ -193,6 +197,30 @@ private:
         Rational out;
         fmpz_bin_uiui(fmpq_numref(out.raw()), fmpz_get_ui(values[0].numerator()), fmpz_get_ui(values[1].numerator()));
         return out;
+    }
+
+    // a mod b lies from 0 to b - 1, for negative a too.
+    static Value residue(const std::vector<Rational>& values)
+    {
+        if (values.size() != 2 || !values[0].isInteger() || !values[1].isInteger() || values[1].sign() <= 0)
+            return std::nullopt;
+        Rational out;
+        fmpz_fdiv_r(fmpq_numref(out.raw()), values[0].numerator(), values[1].numerator());
+        return out;
+    }
+
+    // n (n - 2) (n - 4) ...
+    Value doubleFactorial(const Rational& n) const
+    {
+        constexpr long kLargest = 6'000;
+        if (!n.isInteger() || n.sign() < 0)
+            return std::nullopt;
+        if (fmpz_cmp_si(n.numerator(), kLargest) > 0)
+            throw BeyondBounds("a double factorial of more than " + std::to_string(kLargest));
+        Rational out(1);
+        for (auto k = static_cast<ulong>(fmpz_get_si(n.numerator())); k > 1; k -= 2)
+            fmpz_mul_ui(fmpq_numref(out.raw()), out.numerator(), k);
+        return checked(out);
     }
 
     Value divisors(const std::vector<Rational>& values, bool isGcd) const
@@ -240,7 +268,7 @@ std::optional<Rational> basedValue(const Expression& based)
     Rational total;
     const Rational base(based.base);
     for (const char c : based.text) {
-        const int digit = c >= '0' && c <= '9' ? c - '0' : 99;
+        const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'Z' ? c - 'A' + 10 : 99;
         if (digit >= std::max(2, std::abs(based.base)))
             return std::nullopt;
         total = total * base + Rational(digit);

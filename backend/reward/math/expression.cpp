@@ -79,6 +79,8 @@ void writeStructure(const Expression& e, std::string& out)
         return writeRelation(e, out);
     case Kind::Ratio:
         return writeParts(e, " : ", out);
+    case Kind::Congruence:
+        return writeWrapped(e, "congruent(", ", ", ")", out);
     case Kind::Union:
         return writeParts(e, " union ", out);
     case Kind::Intersection:

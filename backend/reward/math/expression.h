@@ -37,6 +37,7 @@ enum class Kind : std::uint8_t {
     Row,
     Relation, // parts joined by operators; text = the operators, one character each: = < > l g ! e(lement) n(ot element) ~
     Ratio,    // a : b : c
+    Congruence, // 2 parts: value, modulus; or 3: left side, value, modulus
     Union,
     Intersection,
     Difference,

@@ -3,13 +3,16 @@
 //   answer     = statement { (","|";"|"and"|"or") statement }
 //   statement  = sets { relation sets }
 //   sets       = ratio { ("cup"|"cap"|"setminus") ratio }
-//   ratio      = sum { ":" sum }
+//   ratio      = residue { (":"|"to") residue }
+//   residue    = sum [ "mod" product ]
 //   sum        = [sign] product { sign product }
 //   product    = factor { ["*"|"/"] factor }        juxtaposition multiplies; a number and a proper fraction add
 //   factor     = primary { "!" | "%" | degree | "'" | "^" factor | "_" subscript }
 #pragma once
 
 #include "backend/reward/math/reader.h"
+
+#include <optional>
 
 namespace midpoint::reward::math {
 
@@ -25,6 +28,9 @@ private:
     Expression parseStatement();
     Expression parseSets();
     Expression parseRatio();
+    Expression parseResidue();
+    Expression withModulus(Expression statement, bool isCongruence);
+    bool isModulusAhead() const; // "\pmod" or "(mod"
     Expression parseBracket();
     Expression parseSetBraces(bool isEscaped);
     Expression finishSet(Expression first);
@@ -33,6 +39,7 @@ private:
     char relationAhead() const; // operator character of Relation, or 0
     bool isSeparatorAhead() const;
     bool braceIsSet() const;
+    bool isWordAhead(std::string_view lowerCase, std::size_t ahead = 0) const;
 
     // parser_scalars.cpp
     Expression parseSum();
@@ -42,12 +49,12 @@ private:
     Expression parsePrimary();
     Expression parseNumber();
     Expression parseLetter();
-    Expression parseWord();
     Expression parseCommand();
     Expression parseNamedConstant(const std::string& name);
     Expression parseFraction();
     Expression parseRoot();
     Expression parseBinomial();
+    Expression parseSeries(const std::string& name);
     Expression parseFunction(const std::string& name);
     Expression parseFunctionArgument();
     Expression parseArgument(); // one {...} group, digit, letter or command
@@ -57,11 +64,21 @@ private:
     Expression parsePower(Expression base);
     Expression parseSubscript(Expression base);
     std::string subscriptText();
+    Expression parseAngle(Expression degrees);
+    std::size_t primesAhead(std::size_t at, std::size_t& end) const;
     bool startsFactor() const; // can the next token begin a factor of a product without an operator?
-    bool skipUnits();          // words and units after an operand
-    bool skipSpeed();
-    long onesAfter(long tens);
     bool isMixedNumber(const Expression& whole, std::size_t fractionStart, const Expression& fraction) const;
+
+    // parser_words.cpp
+    Expression parseWord();
+    Expression parseText();
+    std::optional<Expression> takeNumberPhrase();
+    std::optional<Expression> takeFractionInWords();
+    void takeOrdinalSuffix(const std::string& digits);
+    std::optional<Expression> takeDigitsWithLetters();
+    bool skipUnits(); // words and units after an operand
+    bool skipSpeed();
+    bool skipUnitFraction();
 
     // tokens
     const Token& peek(std::size_t ahead = 0) const;

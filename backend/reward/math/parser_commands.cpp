@@ -28,6 +28,44 @@ void append(Expression& chain, Kind kind, Expression part)
     chain.parts.push_back(std::move(part));
 }
 
+bool mentionsI(const Expression& e)
+{
+    return (e.kind == Kind::Constant && e.text == "i") || std::any_of(e.parts.begin(), e.parts.end(), mentionsI);
+}
+
+// A bar over a complex number means its conjugate, over anything else (a segment, a mean) nothing.
+Expression conjugated(Expression inner)
+{
+    const bool isVariable = inner.kind == Kind::Symbol && (inner.text == "z" || inner.text == "w");
+    if (isVariable)
+        inner.text = "conjugate of " + inner.text;
+    if (isVariable || !mentionsI(inner))
+        return inner;
+    std::vector<Expression> arguments;
+    arguments.push_back(std::move(inner));
+    return function("conj", std::move(arguments));
+}
+
+// The bound variable of a sum gets a name that no text can have, so that sums over k and over j have the same form.
+void renameIndex(Expression& e, const std::string& from, const std::string& to)
+{
+    const bool isIndex = (e.kind == Kind::Symbol || e.kind == Kind::Constant) && e.text == from;
+    if (isIndex)
+        e = Expression(Kind::Symbol, to);
+    for (Expression& part : e.parts)
+        renameIndex(part, from, to);
+}
+
+int seriesDepth(const Expression& e)
+{
+    int deepest = 0;
+    for (const Expression& part : e.parts)
+        deepest = std::max(deepest, seriesDepth(part));
+    return deepest + (e.kind == Kind::Function && (e.text == "sum" || e.text == "prod") ? 1 : 0);
+}
+
+bool takesMany(std::string_view name) { return name == "max" || name == "min" || name == "gcd" || name == "lcm"; }
+
 } // namespace
 
 Expression Parser::parseCommand()
@@ -48,11 +86,13 @@ Expression Parser::parseCommand()
         return parseDelimited("lceil", "rceil", "ceil");
     if (name == "langle")
         return parseDelimited("langle", "rangle", "<>");
+    if (name == "sum" || name == "prod")
+        return parseSeries(name);
     if (isFunctionName(name))
         return parseFunction(name);
     if (contains(kAccents, name)) {
         Expression inner = parseArgument();
-        return inner;
+        return name == "overline" || name == "bar" ? conjugated(std::move(inner)) : inner;
     }
     if (contains(kMarks, name))
         return parseFactor();
@@ -63,6 +103,8 @@ Expression Parser::parseNamedConstant(const std::string& name)
 {
     if (name == "pi")
         return Expression(Kind::Constant, name);
+    if (name == "top" || name == "intercal") // of a transposed matrix
+        return Expression(Kind::Symbol, "T");
     if (name == "infty")
         return Expression(Kind::Infinity);
     if (name == "emptyset" || name == "varnothing")
@@ -105,6 +147,31 @@ Expression Parser::parseBinomial()
     return function("binom", std::move(arguments));
 }
 
+// \sum_{k=1}^{10} k^2; written out only when it is compared.
+Expression Parser::parseSeries(const std::string& name)
+{
+    const DepthGuard guard(*this);
+    std::optional<Expression> lower;
+    std::optional<Expression> upper;
+    while (isSign('_') || isSign('^')) {
+        const bool isLower = take().text == "_";
+        (isLower ? lower : upper) = takeSign('-') ? unary(Kind::Negate, parseArgument()) : parseArgument();
+    }
+    const bool isBounded = lower && upper && lower->kind == Kind::Relation && lower->text == "=" && lower->parts.size() == 2
+        && (lower->parts[0].kind == Kind::Symbol || lower->parts[0].kind == Kind::Constant) && isScalar(lower->parts[1]) && isScalar(*upper);
+    if (!isBounded)
+        throw Unreadable("\\" + name + " without a first and a last index");
+    Expression body = parseProduct();
+    const std::string index = "index " + std::to_string(seriesDepth(body) + 1);
+    renameIndex(body, lower->parts[0].text, index);
+    std::vector<Expression> arguments;
+    arguments.push_back(Expression(Kind::Symbol, index));
+    arguments.push_back(std::move(lower->parts[1]));
+    arguments.push_back(std::move(*upper));
+    arguments.push_back(std::move(body));
+    return function(name, std::move(arguments));
+}
+
 Expression Parser::parseFunction(const std::string& spelling)
 {
     std::string name(canonicalFunction(spelling));
@@ -122,10 +189,12 @@ Expression Parser::parseFunction(const std::string& spelling)
     // "sin^2 + cos^2": everybody knows of what.
     const bool isWithoutArgument = hasExponent && !startsFactor() && !isSign('-');
     Expression argument = isWithoutArgument ? Expression(Kind::Symbol, "argument") : parseFunctionArgument();
-    if (argument.kind == Kind::Bracket || argument.kind == Kind::List)
+    if (argument.kind == Kind::Bracket || argument.kind == Kind::List || (argument.kind == Kind::Set && takesMany(name)))
         arguments = std::move(argument.parts);
     else
         arguments.push_back(std::move(argument));
+    if (takesMany(name))
+        std::sort(arguments.begin(), arguments.end(), [](const Expression& a, const Expression& b) { return toText(a) < toText(b); });
     if (name == "sqrt" || name == "cbrt")
         return binary(Kind::Root, std::move(arguments.at(0)), number(name == "sqrt" ? 2 : 3));
     if (name == "factorial")
@@ -151,6 +220,8 @@ Expression Parser::parseFunctionArgument()
     const DepthGuard guard(*this);
     if (isSign('(') || isSign('{'))
         return isSign('{') ? parseGroup() : parseBracket();
+    if (peek().type == TokenType::SetOpen) // \max\{1, 5\}
+        return parseSetBraces(true);
     if (takeSign('-'))
         return unary(Kind::Negate, parseFunctionArgument());
     Expression argument = parseFactor();

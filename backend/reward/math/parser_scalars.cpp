@@ -37,12 +37,11 @@ std::optional<int> scaleOf(const Token& token)
     return scaleWord(std::string_view(words).substr(0, words.find(' ')));
 }
 
-bool isConjunction(const Token& token)
+// A number, or the unit that was dropped after one: another number behind it belongs to no product ("3 hours 20").
+bool endsQuantity(const Token& token)
 {
-    if (token.type != TokenType::Word && token.type != TokenType::Text)
-        return false;
-    const std::string word = toLower(trim(token.text));
-    return word == "or" || word == "and";
+    return token.type == TokenType::Number || token.type == TokenType::Word || token.type == TokenType::Text
+        || token.type == TokenType::Degree;
 }
 
 } // namespace
@@ -115,14 +114,19 @@ Expression Parser::parseProduct()
     while (true) {
         if (isSign('*') || isCommand("times") || isCommand("cdot") || isCommand("ast")) {
             take();
+            if (m_tokens[m_at - 2].type == TokenType::Text && peek().type == TokenType::Text && skipUnits())
+                continue; // "3 \text{ kg} \cdot \text{m/s}"
             multiply(isSign('-') || isSign('+') ? parseUnary() : parseFactor());
         } else if (isSign('/') || isCommand("div")) {
             take();
             Expression below = isSign('-') || isSign('+') ? parseUnary() : parseFactor();
             product = binary(Kind::Quotient, std::move(product), std::move(below));
             isProduct = false;
-        } else if ((peek().type == TokenType::Word || peek().type == TokenType::Text) && toLower(trim(peek().text)) == "of") {
+        } else if (isWordAhead("of")) {
             take(); // "77 % of 250"
+            multiply(parseFactor());
+        } else if (isWordAhead("times") && peek(1).type == TokenType::Number) {
+            take();
             multiply(parseFactor());
         } else if (const auto scale = scaleOf(peek())) {
             take();
@@ -137,7 +141,7 @@ Expression Parser::parseProduct()
             if (isPlainFraction) {
                 take();
                 factor = binary(Kind::Quotient, std::move(factor), parseFactor());
-            } else if (m_tokens[start].type == TokenType::Number && m_tokens[start - 1].type == TokenType::Number) {
+            } else if (m_tokens[start].type == TokenType::Number && endsQuantity(m_tokens[start - 1])) {
                 throw Unreadable("two numbers side by side");
             }
             // 33 1/3 %: the sign belongs to the mixed number.
@@ -164,7 +168,7 @@ bool Parser::startsFactor() const
     case TokenType::SetOpen:
         return token.type != TokenType::SetOpen;
     case TokenType::Word:
-        return !isConjunction(token);
+        return !isWordAhead("and") && !isWordAhead("or") && !isWordAhead("to") && !isWordAhead("mod");
     case TokenType::Command: {
         static constexpr auto kOperators = std::to_array<std::string_view>({ "times", "cdot", "div", "pm", "mp", "cup", "cap",
             "setminus", "in", "notin", "le", "leq", "leqslant", "leqq", "ge", "geq", "geqslant", "geqq", "ne", "neq", "lt", "gt",
@@ -174,56 +178,12 @@ bool Parser::startsFactor() const
         return !contains(kOperators, token.text);
     }
     case TokenType::Sign:
+        if (isModulusAhead())
+            return false;
         return token.text == "(" || token.text == "[" || token.text == "{" || (token.text == "|" && m_openBars == 0);
     default:
         return false;
     }
-}
-
-// "10 m/s": letters that are a unit only together, after a number and a blank.
-bool Parser::skipSpeed()
-{
-    const auto isLetter = [this](std::string_view letter, std::size_t ahead) {
-        return peek(ahead).type == TokenType::Letter && peek(ahead).text == letter;
-    };
-    const bool isSpeed = m_at > 0 && m_tokens[m_at - 1].type == TokenType::Number && peek().hasSpaceBefore && isLetter("m", 0)
-        && isSign('/', 1) && isLetter("s", 2) && (peek(3).type == TokenType::End || isSign('^', 3));
-    if (!isSpeed)
-        return false;
-    m_at += 3;
-    if (takeSign('^'))
-        parseArgument();
-    return true;
-}
-
-// Units are dropped after an operand: "cm", "\text{ square units}", "km/h", "cm^2". Words that are no units too, if long.
-bool Parser::skipUnits()
-{
-    const Token& token = peek();
-    if (isConjunction(token))
-        return false;
-    if (skipSpeed())
-        return true;
-    const bool isText = token.type == TokenType::Text;
-    const bool isWord = token.type == TokenType::Word && (isUnit(token.text) || (token.text.size() >= 4 && !isFunctionName(token.text)))
-        && !isFunctionName(token.text);
-    if (!isText && !isWord)
-        return false;
-    const std::string word = toLower(trim(token.text));
-    for (const std::string_view condition : { "if", "for", "where", "when", "with", "such that", "for all", "unless" })
-        if (word == condition)
-            throw Unreadable("a condition");
-    take();
-    if (isSign('/') && (peek(1).type == TokenType::Word || peek(1).type == TokenType::Letter || peek(1).type == TokenType::Text)) {
-        take();
-        take();
-    }
-    if (isSign('^')) { // cm^2, \text{cm}^{3}
-        take();
-        takeSign('-');
-        parseArgument();
-    }
-    return true;
 }
 
 Expression Parser::parseFactor()
@@ -231,13 +191,20 @@ Expression Parser::parseFactor()
     const DepthGuard guard(*this);
     Expression factor = parsePrimary();
     while (true) {
-        if (takeSign('!')) {
+        if (isSign('!') && isSign('!', 1)) { // 7!! = 7 * 5 * 3 * 1, which is not (7!)!
+            m_at += 2;
+            if (isSign('!'))
+                throw Unreadable("three factorial signs");
+            std::vector<Expression> arguments;
+            arguments.push_back(std::move(factor));
+            factor = function("doublefactorial", std::move(arguments));
+        } else if (takeSign('!')) {
             factor = unary(Kind::Factorial, std::move(factor));
         } else if (takeSign('%')) {
             factor = unary(Kind::Percent, std::move(factor));
         } else if (peek().type == TokenType::Degree) {
             take();
-            factor = unary(Kind::Degree, std::move(factor));
+            factor = unary(Kind::Degree, parseAngle(std::move(factor)));
             if (peek().type == TokenType::Letter && (peek().text == "C" || peek().text == "F"))
                 take(); // temperatures
         } else if (takeSign('\'')) {
@@ -246,7 +213,7 @@ Expression Parser::parseFactor()
             factor = parseSubscript(std::move(factor));
         } else if (isSign('^')) {
             factor = parsePower(std::move(factor));
-        } else if ((peek().type == TokenType::Word || peek().type == TokenType::Text) && toLower(trim(peek().text)) == "percent") {
+        } else if (isWordAhead("percent")) {
             take();
             factor = unary(Kind::Percent, std::move(factor));
         } else {
@@ -255,9 +222,52 @@ Expression Parser::parseFactor()
     }
 }
 
+// The signs of minutes (1) or seconds (2) that stand at `at`: ', '', ^\prime, ^{\prime\prime}. `end` is moved behind them.
+std::size_t Parser::primesAhead(std::size_t at, std::size_t& end) const
+{
+    const auto isAt = [this](std::size_t i, TokenType type, std::string_view text) {
+        return i < m_tokens.size() && m_tokens[i].type == type && m_tokens[i].text == text;
+    };
+    std::size_t count = 0;
+    if (isAt(at, TokenType::Sign, "^")) {
+        const bool isGroup = isAt(at + 1, TokenType::Sign, "{");
+        std::size_t i = at + (isGroup ? 2 : 1);
+        for (; isAt(i, TokenType::Command, "prime"); ++i)
+            ++count;
+        end = isGroup && isAt(i, TokenType::Sign, "}") ? i + 1 : i;
+        return count;
+    }
+    for (end = at; isAt(end, TokenType::Sign, "'"); ++end)
+        ++count;
+    return count;
+}
+
+// 30 degrees 15' 36'': what follows the degree sign is added to the degrees.
+Expression Parser::parseAngle(Expression degrees)
+{
+    long unit = 60;
+    for (const std::size_t marks : { 1u, 2u }) {
+        std::size_t end = 0;
+        if (peek().type == TokenType::Number && primesAhead(m_at + 1, end) == marks) {
+            Expression part = binary(Kind::Quotient, parseNumber(), number(unit));
+            degrees = binary(Kind::Sum, std::move(degrees), std::move(part));
+            m_at = end;
+        }
+        unit *= 60;
+    }
+    return degrees;
+}
+
 Expression Parser::parsePower(Expression base)
 {
     take();
+    const std::size_t inner = isSign('{') ? 1 : 0;
+    if (peek(inner).type == TokenType::Text && toLower(trim(peek(inner).text)) == "th" && base.kind == Kind::Number) {
+        m_at += inner == 0 ? 1 : 2; // 5^{\text{th}}
+        if (inner == 1)
+            expectSign('}');
+        return base;
+    }
     if (isSign('{') && isCommand("prime", 1) && isSign('}', 2)) {
         m_at += 3;
         addPrime(base);
@@ -330,14 +340,8 @@ Expression Parser::parsePrimary()
         return parseLetter();
     case TokenType::Word:
         return parseWord();
-    case TokenType::Text: {
-        const std::string word(trim(take().text));
-        if (const auto value = numberWord(toLower(word)))
-            return number(*value);
-        if (startsFactor() || peek().type == TokenType::Text || isSign('-')) // "\text{Area: } 5": a label
-            return parseUnary();
-        return Expression(Kind::Text, toLower(word));
-    }
+    case TokenType::Text:
+        return parseText();
     case TokenType::Command:
         return parseCommand();
     case TokenType::SetOpen:
@@ -362,6 +366,8 @@ Expression Parser::parsePrimary()
 
 Expression Parser::parseNumber()
 {
+    if (auto digits = takeDigitsWithLetters())
+        return std::move(*digits);
     const Token token = take();
     const std::size_t point = token.text.find('.');
     std::string digits = token.text;
@@ -392,64 +398,23 @@ Expression Parser::parseNumber()
         out.decimals = -1;
         out.text.clear();
     }
+    if (point == std::string::npos && token.exponent == 0) {
+        takeOrdinalSuffix(digits);
+        if (auto part = takeFractionInWords())
+            return binary(Kind::Sum, std::move(out), std::move(*part));
+    }
     return out;
 }
 
 Expression Parser::parseLetter()
 {
+    if (peek().text == "a" && peek(1).type == TokenType::Word) // "a third"
+        if (auto phrase = takeNumberPhrase())
+            return std::move(*phrase);
     const std::string name = take().text;
     if (name == "e" || name == "i")
         return Expression(Kind::Constant, name);
     return Expression(Kind::Symbol, name);
-}
-
-// "twenty-one", "twenty one": the ones, which are taken, or 0.
-long Parser::onesAfter(long tens)
-{
-    const std::size_t dash = isSign('-') ? 1 : 0;
-    if (tens < 20 || tens % 10 != 0 || peek(dash).type != TokenType::Word)
-        return 0;
-    const auto ones = numberWord(toLower(peek(dash).text));
-    if (!ones || *ones < 1 || *ones > 9)
-        return 0;
-    m_at += dash + 1;
-    return *ones;
-}
-
-// A word of plain text: a function, a known name, a number word, or letters side by side.
-Expression Parser::parseWord()
-{
-    const std::string word = take().text;
-    const std::string lower = toLower(word);
-    if (word == "pi" || word == "Pi" || word == "PI")
-        return Expression(Kind::Constant, "pi");
-    if (lower == "infinity" || lower == "inf" || word == "oo")
-        return Expression(Kind::Infinity);
-    if (word == "sqrt" || word == "cbrt" || isFunctionName(word))
-        return parseFunction(std::string(word));
-    if (const auto value = numberWord(lower))
-        return number(*value + onesAfter(*value));
-    if (isCurrency(word) && peek().type == TokenType::Number)
-        return parseFactor();
-    if (isGreekName(word) && word.size() > 2)
-        return Expression(Kind::Symbol, word);
-    if (lower == "yes" || lower == "no" || lower == "odd" || lower == "all" || lower == "dne")
-        return Expression(Kind::Text, lower);
-    if (word.size() > 3)
-        throw Unreadable("the word '" + word + "'");
-    Expression product(Kind::Product);
-    for (const char letter : word) {
-        const std::string name(1, letter);
-        product.parts.push_back(Expression(name == "e" || name == "i" ? Kind::Constant : Kind::Symbol, name));
-    }
-    if (isSign('_') || isSign('^')) { // "xy^2": the exponent belongs to the last letter
-        Expression last = std::move(product.parts.back());
-        product.parts.pop_back();
-        while (isSign('_') || isSign('^'))
-            last = isSign('_') ? parseSubscript(std::move(last)) : parsePower(std::move(last));
-        product.parts.push_back(std::move(last));
-    }
-    return product;
 }
 
 } // namespace midpoint::reward::math

@@ -1,6 +1,7 @@
 #include "backend/reward/math/parser.h"
 
 #include "backend/core/text.h"
+#include "backend/reward/math/outward_brackets.h"
 #include "backend/reward/math/parser_depth.h"
 
 #include <algorithm>
@@ -31,6 +32,27 @@ int treeDepth(const Expression& e)
     return deepest + 1;
 }
 
+// "x = 1, 5 (mod 6)": the modulus at the end is that of all parts.
+void shareModulus(Expression& list)
+{
+    const Expression last = list.parts.back();
+    if (last.kind != Kind::Congruence)
+        return;
+    const bool isShared = std::all_of(list.parts.begin(), list.parts.end() - 1, [](const Expression& part) {
+        return isScalar(part) || (part.kind == Kind::Relation && part.text == "=");
+    });
+    for (std::size_t i = 0; isShared && i + 1 < list.parts.size(); ++i) {
+        Expression& part = list.parts[i];
+        std::vector<Expression> sides;
+        if (part.kind == Kind::Relation)
+            sides = std::move(part.parts);
+        else
+            sides.push_back(std::move(part));
+        sides.push_back(last.parts.back());
+        part = Expression(Kind::Congruence, std::move(sides));
+    }
+}
+
 enum class Separator { None, Comma, Or };
 
 Separator separatorOf(const Token& token)
@@ -57,6 +79,7 @@ Parser::Parser(std::vector<Token> tokens, const ReadLimits& limits)
     : m_tokens(std::move(tokens))
     , m_limits(limits)
 {
+    straightenBrackets(m_tokens);
     if (m_tokens.size() > limits.maxTokens)
         throw Unreadable("longer than " + std::to_string(limits.maxTokens) + " symbols");
 }
@@ -132,6 +155,7 @@ Expression Parser::parseAnswer()
             break;
         list.parts.push_back(parseStatement());
     }
+    shareModulus(list);
     return list.parts.size() == 1 ? Expression(std::move(list.parts.front())) : list;
 }
 
@@ -154,7 +178,9 @@ Expression Parser::parseStatement()
     if (relationAhead() == '=' || relationAhead() == '~') // "= 5"
         take();
     relation.parts.push_back(parseSets());
+    bool isCongruence = false;
     while (const char op = relationAhead()) {
+        isCongruence = isCommand("equiv");
         if (isCommand("not"))
             take();
         take();
@@ -162,7 +188,42 @@ Expression Parser::parseStatement()
         relation.text += op;
         relation.parts.push_back(parseSets());
     }
-    return relation.parts.size() == 1 ? Expression(std::move(relation.parts.front())) : relation;
+    Expression statement = relation.parts.size() == 1 ? Expression(std::move(relation.parts.front())) : std::move(relation);
+    return withModulus(std::move(statement), isCongruence);
+}
+
+bool Parser::isModulusAhead() const
+{
+    return isCommand("pmod") || (isSign('(') && (isCommand("mod", 1) || isCommand("bmod", 1) || isWordAhead("mod", 1)));
+}
+
+// "x = 3 (mod 7)", "3 (mod 7)", and "x \\equiv 3 \\mod 7", where the modulus was read as an operation on the right side.
+Expression Parser::withModulus(Expression statement, bool isCongruence)
+{
+    const bool isEquation = statement.kind == Kind::Relation && statement.parts.size() == 2 && (statement.text == "=" || statement.text == "~");
+    std::vector<Expression> sides;
+    if (isCongruence && isEquation && statement.parts[1].kind == Kind::Function && statement.parts[1].text == "mod") {
+        Expression residue = std::move(statement.parts[1]);
+        sides.push_back(std::move(statement.parts[0]));
+        sides.push_back(std::move(residue.parts[0]));
+        sides.push_back(std::move(residue.parts[1]));
+        return Expression(Kind::Congruence, std::move(sides));
+    }
+    if (!isModulusAhead())
+        return statement;
+    if (!isEquation && !isScalar(statement))
+        throw Unreadable("a modulus after something that is no number");
+    const bool isBracketed = !isCommand("pmod");
+    m_at += isBracketed ? 2 : 1;
+    Expression modulus = isBracketed ? parseSum() : parseArgument();
+    if (isBracketed)
+        expectSign(')');
+    if (isEquation)
+        sides = std::move(statement.parts);
+    else
+        sides.push_back(std::move(statement));
+    sides.push_back(std::move(modulus));
+    return Expression(Kind::Congruence, std::move(sides));
 }
 
 Expression Parser::parseSets()
@@ -188,16 +249,32 @@ Expression Parser::parseSets()
 Expression Parser::parseRatio()
 {
     const DepthGuard guard(*this);
-    Expression first = parseSum();
-    if (m_colonSeparates || !(isSign(':') || isCommand("colon")))
+    Expression first = parseResidue();
+    const auto isColonAhead = [this] { return !m_colonSeparates && (isSign(':') || isCommand("colon")); };
+    if (!isColonAhead() && !isWordAhead("to"))
         return first;
     Expression ratio(Kind::Ratio);
     ratio.parts.push_back(std::move(first));
-    while (isSign(':') || isCommand("colon")) {
+    while (isColonAhead() || isWordAhead("to")) {
         take();
-        ratio.parts.push_back(parseSum());
+        ratio.parts.push_back(parseResidue());
     }
     return ratio;
+}
+
+// 17 mod 5 is 2.
+Expression Parser::parseResidue()
+{
+    const DepthGuard guard(*this);
+    Expression value = parseSum();
+    while (isCommand("bmod") || isCommand("mod") || isWordAhead("mod")) {
+        take();
+        std::vector<Expression> arguments;
+        arguments.push_back(std::move(value));
+        arguments.push_back(parseProduct());
+        value = function("mod", std::move(arguments));
+    }
+    return value;
 }
 
 // (...), [...], (...], [...): one part is grouping, more are a tuple or an interval.
@@ -337,6 +414,11 @@ Expression Parser::parseMatrix(const std::string& environment)
     expectSign('}');
     if (matrix.parts.empty())
         throw Unreadable("an empty matrix");
+    if (environment == "vmatrix") { // a determinant
+        std::vector<Expression> arguments;
+        arguments.push_back(std::move(matrix));
+        return function("det", std::move(arguments));
+    }
     const bool areStatements = environment == "cases" || environment == "aligned";
     const bool isColumn = std::all_of(matrix.parts.begin(), matrix.parts.end(),
         [](const Expression& each) { return each.parts.size() == 1 && each.parts.front().kind == Kind::Relation; });

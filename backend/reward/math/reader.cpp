@@ -2,6 +2,7 @@
 
 #include "backend/core/text.h"
 #include "backend/reward/math/parser.h"
+#include "backend/reward/math/words.h"
 
 #include <algorithm>
 
@@ -93,7 +94,10 @@ Expression proseOf(std::string_view text)
         else if (!words.empty() && words.back() != ' ')
             words += ' ';
     }
-    return Expression(Kind::Text, toLower(trim(words)));
+    const std::string phrase = canonicalPhrase(toLower(trim(words)));
+    if (phrase == "all real numbers")
+        return Expression(Kind::NamedSet, "R");
+    return phrase == "empty set" ? Expression(Kind::NamedSet, "") : Expression(Kind::Text, phrase);
 }
 
 // "2\\sqrt{3}" with its backslash doubled by some export; in a matrix "\\" ends a row.
@@ -120,10 +124,16 @@ Expression readAnswer(std::string_view answer, const TokenOptions& options, cons
         text = singleBackslashes(text);
     if (text.empty())
         throw Unreadable("nothing");
+    const bool isInWords = isProse(text);
+    if (isInWords) {
+        Expression prose = proseOf(text);
+        if (prose.kind == Kind::NamedSet || isKnownPhrase(prose.text))
+            return prose;
+    }
     try {
         return Parser(tokenise(text, options), limits).parseAll();
     } catch (const Unreadable&) {
-        if (isProse(text))
+        if (isInWords)
             return proseOf(text);
         throw;
     }

@@ -213,9 +213,40 @@ void collectSymbols(const Expression& e, std::set<std::string>& names)
         collectSymbols(part, names);
 }
 
-// Eight points, positive and negative, fixed by the names alone so that a verdict never changes between two runs.
-Decision compareAtRandomPoints(const Expression& a, const Expression& b, const Bounds& bounds)
+bool mentionsI(const Expression& e)
 {
+    return (e.kind == Kind::Constant && e.text == "i") || std::any_of(e.parts.begin(), e.parts.end(), mentionsI);
+}
+
+// a^{1/3} with a variable as the third root, which is real for negative values too.
+Expression withRealRoots(const Expression& e)
+{
+    Expression out = e;
+    for (Expression& part : out.parts)
+        part = withRealRoots(part);
+    if (out.kind != Kind::Power || !hasSymbols(out.parts[0]) || out.parts[1].kind != Kind::Quotient)
+        return out;
+    constexpr long kLargest = 1000;
+    const auto above = smallInteger(out.parts[1].parts[0], kLargest);
+    const auto below = smallInteger(out.parts[1].parts[1], kLargest);
+    if (!above || !below || *below < 3 || *below % 2 == 0)
+        return out;
+    return binary(Kind::Power, binary(Kind::Root, std::move(out.parts[0]), number(*below)), std::move(out.parts[1].parts[0]));
+}
+
+// Real functions are compared where they are real: sqrt(a) sqrt(b) says nothing about negative a and b, although the two
+// imaginary factors have a real product. Where one is real without a detour and the other is not real, they differ.
+bool isOutsideDomain(const Ball& x, bool isDetourX, const Ball& y, bool isDetourY)
+{
+    return (isDetourX && isDetourY && isApart(x, y)) || (isDetourX && acb_is_real(x.raw())) || (isDetourY && acb_is_real(y.raw()));
+}
+
+// Eight points, positive and negative, fixed by the names alone so that a verdict never changes between two runs.
+Decision compareAtRandomPoints(const Expression& givenA, const Expression& givenB, const Bounds& bounds)
+{
+    const Expression a = withRealRoots(givenA);
+    const Expression b = withRealRoots(givenB);
+    const bool areRealFunctions = !mentionsI(a) && !mentionsI(b);
     constexpr int kPoints = 8;
     constexpr int kNeeded = 3;
     constexpr slong kPrecision = 192;
@@ -233,8 +264,12 @@ Decision compareAtRandomPoints(const Expression& a, const Expression& b, const B
             arb_set_d(acb_realref(value.raw()), sign * (0.5 + 3.0 * rng.uniformAt(0)));
             values.emplace_back(name, std::move(value));
         }
-        const Ball x = evaluateBall(a, kPrecision, bounds, values);
-        const Ball y = evaluateBall(b, kPrecision, bounds, values);
+        bool isDetourX = false;
+        bool isDetourY = false;
+        const Ball x = evaluateBall(a, kPrecision, bounds, values, &isDetourX);
+        const Ball y = evaluateBall(b, kPrecision, bounds, values, &isDetourY);
+        if (areRealFunctions && isOutsideDomain(x, isDetourX, y, isDetourY))
+            continue;
         if (isApart(x, y))
             return { false, kRandomPoints };
         constexpr slong kRelativeBits = 40;
@@ -248,7 +283,7 @@ Decision compareAtRandomPoints(const Expression& a, const Expression& b, const B
 void resolve(Expression& e, bool isInAngle)
 {
     const bool isTrigonometric = e.kind == Kind::Function
-        && (e.text == "sin" || e.text == "cos" || e.text == "tan" || e.text == "cot" || e.text == "sec" || e.text == "csc");
+        && (e.text == "cis" || e.text == "sin" || e.text == "cos" || e.text == "tan" || e.text == "cot" || e.text == "sec" || e.text == "csc");
     for (Expression& part : e.parts)
         resolve(part, isInAngle || isTrigonometric);
     if (e.kind != Kind::Degree)

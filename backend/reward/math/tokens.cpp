@@ -13,27 +13,6 @@ namespace midpoint::reward::math {
 
 namespace {
 
-using Pair = std::pair<std::string_view, std::string_view>;
-
-constexpr auto kUnicode = std::to_array<Pair>({ { "−", "-" }, { "–", "-" }, { "—", "-" }, { "‐", "-" }, { "×", "\\times " },
-    { "·", "\\cdot " }, { "⋅", "\\cdot " }, { "∙", "\\cdot " }, { "•", "\\cdot " }, { "∗", "*" }, { "÷", "/" }, { "∕", "/" },
-    { "⁄", "/" }, { "√", "\\sqrt " }, { "∛", "\\cbrt " }, { "π", "\\pi " }, { "∞", "\\infty " }, { "≤", "\\le " },
-    { "≥", "\\ge " }, { "≠", "\\ne " }, { "≈", "\\approx " }, { "∪", "\\cup " }, { "∩", "\\cap " }, { "∈", "\\in " },
-    { "∉", "\\notin " }, { "°", "^\\circ " }, { "±", "\\pm " }, { "∓", "\\mp " }, { "⁰", "^{0}" }, { "¹", "^{1}" },
-    { "²", "^{2}" }, { "³", "^{3}" }, { "⁴", "^{4}" }, { "⁵", "^{5}" }, { "⁶", "^{6}" }, { "⁷", "^{7}" }, { "⁸", "^{8}" },
-    { "⁹", "^{9}" }, { "ⁿ", "^{n}" }, { "⁻", "^{-}" }, { "⁺", "^{+}" }, { "₀", "_{0}" }, { "₁", "_{1}" }, { "₂", "_{2}" }, { "₃", "_{3}" }, { "₄", "_{4}" },
-    { "₅", "_{5}" }, { "₆", "_{6}" }, { "₇", "_{7}" }, { "₈", "_{8}" }, { "₉", "_{9}" }, { "½", "\\frac{1}{2}" },
-    { "¼", "\\frac{1}{4}" }, { "¾", "\\frac{3}{4}" }, { "⅓", "\\frac{1}{3}" }, { "⅔", "\\frac{2}{3}" },
-    { "⅛", "\\frac{1}{8}" }, { "⅜", "\\frac{3}{8}" }, { "⅝", "\\frac{5}{8}" }, { "⅞", "\\frac{7}{8}" },
-    { "⅕", "\\frac{1}{5}" }, { "⅙", "\\frac{1}{6}" }, { "α", "\\alpha " }, { "β", "\\beta " }, { "γ", "\\gamma " },
-    { "δ", "\\delta " }, { "θ", "\\theta " }, { "λ", "\\lambda " }, { "μ", "\\mu " }, { "µ", "\\mu " }, { "σ", "\\sigma " },
-    { "φ", "\\phi " }, { "ω", "\\omega " }, { "ρ", "\\rho " }, { "Δ", "\\Delta " }, { "∅", "\\emptyset " },
-    { "ℝ", "\\mathbb{R}" }, { "ℕ", "\\mathbb{N}" }, { "ℤ", "\\mathbb{Z}" }, { "ℚ", "\\mathbb{Q}" }, { "ℂ", "\\mathbb{C}" },
-    { "∖", "\\setminus " }, { "′", "'" }, { "’", "'" }, { "‘", "'" }, { "…", "\\ldots " }, { "€", "" }, { "£", "" },
-    { "¥", "" }, { "，", "," }, { "；", ";" }, { "：", ":" }, { "（", "(" }, { "）", ")" }, { "。", "." }, { "％", "%" },
-    { "\xC2\xA0", " " }, { "\xE2\x80\x89", " " }, { "\xE2\x80\xAF", " " }, { "\xE2\x80\x8B", "" }, { "⌊", "\\lfloor " },
-    { "⌋", "\\rfloor " }, { "⌈", "\\lceil " }, { "⌉", "\\rceil " }, { "∠", "\\angle " }, { "△", "\\triangle " } });
-
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
 bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool isBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '~'; }
@@ -115,7 +94,7 @@ private:
         for (const std::string_view separator : { "{,}", ",\\!", "\\!,", "\\,", "\\ ", ",", " " }) {
             if (!hasAt(i, separator))
                 continue;
-            if (separator == "," && (!m_options.commasGroupDigits || m_depth > 0))
+            if (separator == "," && (!m_options.commasGroupDigits || m_depth != 0))
                 continue;
             length = separator.size();
             break;
@@ -173,6 +152,8 @@ private:
             while (isDigit(at(i)))
                 token.repeating += m_text[i++];
             m_at = at(i) == '}' ? i + 1 : i;
+            if (command == "\\dot")
+                readSecondDot(token);
             return;
         }
         if (at(m_at) == '(') {
@@ -192,6 +173,24 @@ private:
                 return;
             }
         }
+    }
+
+    // 0.\dot{1}4285\dot{7}: the dots stand on the first and the last digit of the period.
+    void readSecondDot(Token& token)
+    {
+        std::size_t i = m_at;
+        while (isDigit(at(i)))
+            ++i;
+        if (!hasAt(i, "\\dot"))
+            return;
+        std::size_t last = i + 4;
+        while (isBlank(at(last)) || at(last) == '{')
+            ++last;
+        if (!isDigit(at(last)))
+            return;
+        token.repeating += m_text.substr(m_at, i - m_at);
+        token.repeating += at(last);
+        m_at = at(last + 1) == '}' ? last + 2 : last + 1;
     }
 
     // "0.1666...": the shortest period that ends the digits and stands there at least twice (three times if of length 1).
@@ -372,7 +371,7 @@ private:
         if (isFunction || (command == "operatorname" && isFunctionName(trim(content))))
             add(TokenType::Command, std::string(trim(content)));
         else
-            add(isOneLetter && !isUnitLetter ? TokenType::Letter : TokenType::Text, std::move(content));
+            add(isOneLetter && !isUnitLetter ? TokenType::Letter : TokenType::Text, std::move(content)).isUpright = true;
     }
 
     static bool isPlainNumber(std::string_view text)
@@ -398,6 +397,10 @@ private:
             break;
         case '$':
             m_sawSpace = true;
+            return;
+        case '"': // seconds, inches
+            add(TokenType::Sign, "'");
+            add(TokenType::Sign, "'");
             return;
         case '.': // the end of a sentence
             if (at(m_at) == '.')
@@ -456,37 +459,6 @@ private:
 };
 
 } // namespace
-
-std::string asciiMathematics(std::string_view text)
-{
-    std::string out;
-    out.reserve(text.size());
-    std::size_t raisedEnd = 0; // of `out`, after a raised or lowered character
-    char raisedSign = ' ';
-    for (std::size_t i = 0; i < text.size();) {
-        if (static_cast<unsigned char>(text[i]) < 0x80) {
-            out += text[i++];
-            continue;
-        }
-        const auto found = std::find_if(kUnicode.begin(), kUnicode.end(),
-            [&](const Pair& pair) { return text.substr(i).starts_with(pair.first); });
-        if (found == kUnicode.end()) {
-            out += text[i++];
-            continue;
-        }
-        i += found->first.size();
-        std::string_view ascii = found->second;
-        const bool isRaised = ascii.starts_with("^{") || ascii.starts_with("_{");
-        if (isRaised && raisedEnd == out.size() && raisedEnd > 0 && raisedSign == ascii.front()) { // ¹⁰ is ^{10}
-            out.pop_back();
-            ascii.remove_prefix(2);
-        }
-        out += ascii;
-        raisedEnd = isRaised ? out.size() : 0;
-        raisedSign = isRaised ? found->second.front() : ' ';
-    }
-    return out;
-}
 
 std::vector<Token> tokenise(std::string_view answer, const TokenOptions& options)
 {

@@ -29,6 +29,7 @@ struct Token {
     long exponent = 0;     // Number: power of ten of "2.5e-3"
     bool hasSpaceBefore = false;
     bool hasSeparators = false; // Number: written with commas between thousands
+    bool isUpright = false;     // Letter: out of \text{} or \mathrm{}
 };
 
 struct TokenOptions {

@@ -42,7 +42,7 @@ constexpr auto kFunctions = std::to_array<std::pair<std::string_view, std::strin
     { "tanh", "tanh" }, { "ln", "log" }, { "log", "log" }, { "lg", "lg" }, { "exp", "exp" }, { "max", "max" },
     { "min", "min" }, { "gcd", "gcd" }, { "lcm", "lcm" }, { "abs", "abs" }, { "sgn", "sgn" }, { "floor", "floor" },
     { "ceil", "ceil" }, { "sqrt", "sqrt" }, { "cbrt", "cbrt" }, { "Re", "re" }, { "Im", "im" }, { "det", "det" },
-    { "factorial", "factorial" } });
+    { "factorial", "factorial" }, { "cis", "cis" } });
 
 constexpr auto kGreek = std::to_array<std::string_view>({ "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta",
     "eta", "theta", "vartheta", "iota", "kappa", "lambda", "mu", "nu", "xi", "rho", "varrho", "sigma", "tau", "upsilon", "phi",
@@ -50,7 +50,35 @@ constexpr auto kGreek = std::to_array<std::string_view>({ "alpha", "beta", "gamm
     "ell", "hbar", "prime", "aleph", "imath", "jmath", "square", "star", "ast", "circ", "bullet", "heartsuit", "spadesuit",
     "clubsuit", "diamondsuit", "diamond" });
 
+// Answers in words that are said in several ways.
+constexpr auto kPhrases = std::to_array<std::pair<std::string_view, std::string_view>>({ { "no solution", "no solution" },
+    { "no solutions", "no solution" }, { "there is no solution", "no solution" }, { "there are no solutions", "no solution" },
+    { "no solution exists", "no solution" }, { "no solutions exist", "no solution" }, { "no real solution", "no real solution" },
+    { "no real solutions", "no real solution" }, { "there is no real solution", "no real solution" },
+    { "there are no real solutions", "no real solution" }, { "infinitely many", "infinitely many" },
+    { "infinitely many solutions", "infinitely many" }, { "infinite solutions", "infinitely many" },
+    { "there are infinitely many solutions", "infinitely many" }, { "there are infinitely many", "infinitely many" },
+    { "infinite number of solutions", "infinitely many" }, { "an infinite number of solutions", "infinitely many" },
+    { "does not exist", "does not exist" }, { "dne", "does not exist" }, { "doesn t exist", "does not exist" },
+    { "the limit does not exist", "does not exist" }, { "limit does not exist", "does not exist" },
+    { "all real numbers", "all real numbers" }, { "all reals", "all real numbers" }, { "any real number", "all real numbers" },
+    { "every real number", "all real numbers" }, { "the set of all real numbers", "all real numbers" },
+    { "the set of real numbers", "all real numbers" }, { "the empty set", "empty set" }, { "empty set", "empty set" } });
+
 } // namespace
+
+std::string canonicalPhrase(std::string_view lowerCase)
+{
+    for (const auto& [spelling, canonical] : kPhrases)
+        if (spelling == lowerCase)
+            return std::string(canonical);
+    return std::string(lowerCase);
+}
+
+bool isKnownPhrase(std::string_view lowerCase)
+{
+    return std::any_of(kPhrases.begin(), kPhrases.end(), [&](const auto& phrase) { return phrase.first == lowerCase; });
+}
 
 bool isUnit(std::string_view word)
 {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace midpoint::reward::math {
@@ -9,6 +10,8 @@ namespace midpoint::reward::math {
 bool isUnit(std::string_view word);                         // "cm", "hours", "dollars", ...; case-sensitive where it matters
 std::optional<long> numberWord(std::string_view lowerCase); // "seven" -> 7, "hundred" is none
 std::optional<int> scaleWord(std::string_view lowerCase);    // "million" -> 6, the power of ten
+std::string canonicalPhrase(std::string_view lowerCase);     // "there are no solutions" -> "no solution"; others stay
+bool isKnownPhrase(std::string_view lowerCase);              // has a canonical form
 bool isCurrency(std::string_view word);                     // before a number: "USD", "Rs"
 bool isGreekName(std::string_view name);                   // names of symbols: "alpha", "ell", "star"
 bool isFunctionName(std::string_view name);                 // "sin", "arctan", "ln", ...
