@@ -21,11 +21,11 @@ RankStart prepare(const launch::RunFolder& folder, const launch::RankEnvironment
 {
     RankStart start;
     start.options.runFolder = folder.path();
-    start.options.resolvedToml = readFile(folder.resolved());
-    start.options.config = config::loadConfig(folder.resolved()).config;
+    const std::filesystem::path resolved = environment.resolvedFile.empty() ? folder.resolved() : std::filesystem::path(environment.resolvedFile);
+    start.options.resolvedToml = readFile(resolved);
+    start.options.config = config::loadConfig(resolved).config;
     start.options.resume = resume;
-    start.options.rank = static_cast<int>(environment.rank);
-    start.options.worldSize = static_cast<int>(environment.worldSize);
+    start.options.place = environment;
     start.engine = &openEngine();
     return start;
 }

@@ -22,6 +22,9 @@ struct TrainOptions {
     std::string runFolder;
     std::string resume = "auto";
     std::int64_t ranks = 0;
+    std::int64_t nodes = 1;
+    std::int64_t node = 0;
+    std::string master;
     bool isDryRun = false;
     bool asJson = false;
 };
@@ -46,6 +49,48 @@ config::LoadedConfig loadForTraining(const TrainOptions& options, Words override
         throw Error(ErrorKind::Usage, concat("--nproc: expected the ", listed, " devices of run.devices, found ", options.ranks));
     overrides.push_back(devicesFor(options.ranks, loaded.config.run.devices));
     return config::loadConfig(options.config, overrides);
+}
+
+// Values alone: where they came from (the comments) may differ between hosts.
+std::string configHash(const std::string& resolved)
+{
+    std::string values;
+    for (const std::string& line : split(resolved, '\n'))
+        values += line.starts_with('#') ? std::string() : line.substr(0, line.rfind("  # ")) + "\n";
+    return checksum(values);
+}
+
+void putHosts(const TrainOptions& options, launch::SupervisorOptions& run)
+{
+    if (options.node >= options.nodes)
+        throw Error(ErrorKind::Usage, concat("--node-rank: expected 0 to ", options.nodes - 1, " with --nnodes ", options.nodes, ", found ", options.node));
+    if (options.nodes == 1)
+        return;
+    const std::size_t colon = options.master.rfind(':');
+    const std::string port = colon == std::string::npos ? "" : options.master.substr(colon + 1);
+    constexpr std::int64_t kLastPort = 65535;
+    run.nodes = options.nodes;
+    run.node = options.node;
+    run.masterAddress = options.master.substr(0, colon == std::string::npos ? 0 : colon);
+    run.masterPort = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos ? std::stoll(port) : 0;
+    if (run.masterAddress.empty() || run.masterPort < 1 || run.masterPort > kLastPort)
+        throw Error(ErrorKind::Usage, concat("--master: expected HOST:PORT of the host with --node-rank 0, found '", options.master, "'"));
+}
+
+// One process per rank, started by torchrun, srun or mpirun.
+void putForeignPlace(const TrainOptions& options, const config::RunConfig& config, launch::SupervisorOptions& run)
+{
+    run.foreign = launch::foreignPlace();
+    if (!run.foreign)
+        return;
+    const launch::RankEnvironment& place = run.foreign->environment;
+    if (options.nodes > 1)
+        throw Error(ErrorKind::Usage, concat("--nnodes: ", run.foreign->launcher, " has started the ranks already; give the number of hosts to it"));
+    const auto devices = static_cast<std::int64_t>(config.run.devices.size());
+    if (options.ranks > 1 || (devices > 1 && devices < place.localWorldSize))
+        throw Error(ErrorKind::Usage, concat(run.foreign->launcher, " started ", place.localWorldSize, " ranks on this host; found ",
+                                          options.ranks > 1 ? concat("--nproc ", options.ranks) : concat(devices, " devices in run.devices")));
+    run.ranks = 1;
 }
 
 // Checks --resume against what the run folder holds; a folder is made absolute.
@@ -95,6 +140,9 @@ int runTrain(const Words& words)
     line.add("--run-dir", options.runFolder, "Run folder (otherwise runs/NAME)");
     line.add("--resume", options.resume, "auto: go on from the newest complete checkpoint if there is one; never; or a checkpoint folder");
     line.add("--nproc", options.ranks, "Ranks on this machine (otherwise one per device in run.devices)")->check(CLI::Range(1, 1024));
+    line.add("--nnodes", options.nodes, "Hosts of the run; the same command is started on each, in a run folder that all see")->check(CLI::Range(1, 4096));
+    line.add("--node-rank", options.node, "This host's number, from 0")->check(CLI::Range(0, 4095));
+    line.add("--master", options.master, "HOST:PORT of host 0, where it listens for the others");
     line.flag("--dry-run", options.isDryRun, "Print the resolved configuration and end; with --run-dir write it there as resolved.toml");
     line.flag("--json", options.asJson, "Print one JSON object on standard output; progress goes to standard error");
     if (!line.parse(words))
@@ -119,6 +167,12 @@ int runTrain(const Words& words)
     run.configText = readFile(options.config);
     run.resolvedText = resolved;
     run.ranks = static_cast<std::int64_t>(loaded.config.run.devices.size());
+    run.version = MIDPOINT_VERSION;
+    run.configHash = configHash(resolved);
+    run.rendezvousSeconds = loaded.config.run.rendezvousSeconds;
+    run.livenessSeconds = loaded.config.run.livenessSeconds;
+    putHosts(options, run);
+    putForeignPlace(options, loaded.config, run);
     run.rankCommand = { launch::executablePath().string(), "rank", "--run", "{run}", "--resume", resumeFor(options.resume, run.runFolder) };
     if (options.asJson)
         run.onProgress = [](std::string_view text) { std::cerr << text << std::flush; };

@@ -15,6 +15,9 @@ struct RunSection {
     std::int64_t threads = 0;              // 0: all cores
     std::vector<std::string> devices = { "cpu" }; // "cpu" or "cuda:0", one per rank
     std::string dtype = "float32";         // compute type: float32 | bfloat16 | float16; master weights are always float32
+    double livenessSeconds = 10.0;         // a rank without a sign of life for so long is lost
+    double rendezvousSeconds = 60.0;       // for all ranks to meet at the start
+    double collectiveSeconds = 1800.0;     // for one operation of all ranks
 };
 
 struct ModelSection {

@@ -67,6 +67,12 @@ void addRunAndModel(Table& table)
         "One device per rank: \"cpu\" or \"cuda:N\".");
     table.add("run.dtype", run, &RunSection::dtype, oneOf({ "float32", "bfloat16", "float16" }), "",
         "Type that the model computes in. Master weights and optimizer state are float32 always.", { { "rollout.dtype" } });
+    table.add("run.liveness_seconds", run, &RunSection::livenessSeconds, between(1, 3600), "s",
+        "A rank that gives no sign of life for so long ends the run. Ranks give one also while they compute and wait.");
+    table.add("run.rendezvous_seconds", run, &RunSection::rendezvousSeconds, between(1, 86400), "s",
+        "Time in which all ranks have to meet at the start.");
+    table.add("run.collective_seconds", run, &RunSection::collectiveSeconds, between(1, 86400), "s",
+        "Longest time of one operation in which all ranks take part, waiting for the slowest included.");
     const auto model = &RunConfig::model;
     table.add("model.path", model, &ModelSection::path, path(PathKind::Folder), "",
         "Hugging Face folder of the starting model: config.json, tokenizer.json and safetensors.",

@@ -6,6 +6,7 @@
 
 #include "backend/config/run_config.h"
 #include "backend/core/log.h"
+#include "backend/launch/rank_environment.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -38,8 +39,7 @@ struct RankOptions {
     config::RunConfig config;
     std::string resolvedToml;        // stored in the run and in checkpoints
     std::string resume = "auto";     // auto | never | a checkpoint folder
-    int rank = 0;
-    int worldSize = 1;
+    launch::RankEnvironment place;   // rank, world size, how the others are reached
 };
 struct RankResult {
     std::int64_t lastStep = 0;

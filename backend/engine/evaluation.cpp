@@ -70,9 +70,9 @@ EvaluationResult summariseEvaluation(const std::string& set, std::span<const Gro
 }
 
 Evaluator::Evaluator(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer,
-    const std::vector<std::string>& files)
+    const std::vector<std::string>& files, Crew* crew)
     : m_config(config)
-    , m_roller(config, model, tokenizer)
+    , m_roller(config, model, tokenizer, crew)
 {
     std::set<std::string> names;
     for (const std::string& file : files) {

@@ -20,7 +20,7 @@ class Evaluator {
 public:
     // One set per file, named after it. Uses config.eval, config.rollout.max_new_tokens, config.reward and config.data.
     Evaluator(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer,
-        const std::vector<std::string>& files);
+        const std::vector<std::string>& files, Crew* crew = nullptr);
 
     // Draws are keyed by `step`: the same step, weights and settings give the same numbers again.
     std::vector<EvaluationResult> evaluate(std::int64_t step, std::stop_token stop);

@@ -3,6 +3,7 @@
 #include "backend/config/schema.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/engine/crew.h"
 
 #include <algorithm>
 #include <array>
@@ -21,7 +22,16 @@ void propagate(RunParts& parts)
     parts.selector->setStrategy(difficulty::makeStrategy(parts.config.selection));
 }
 
-void write(config::RunConfig& target, const std::string& key, const std::string& text)
+void toggle(std::vector<PromptId>& list, PromptId id, bool isIn)
+{
+    list.erase(std::remove(list.begin(), list.end(), id), list.end());
+    if (isIn)
+        list.push_back(id);
+}
+
+} // namespace
+
+void writeSetting(config::RunConfig& target, const std::string& key, const std::string& text)
 {
     const config::Setting* setting = config::findSetting(key);
     if (setting == nullptr)
@@ -32,22 +42,14 @@ void write(config::RunConfig& target, const std::string& key, const std::string&
     setting->write(target, *value);
 }
 
-void toggle(std::vector<PromptId>& list, PromptId id, bool isIn)
-{
-    list.erase(std::remove(list.begin(), list.end(), id), list.end());
-    if (isIn)
-        list.push_back(id);
-}
-
-} // namespace
-
 std::string changeSetting(RunParts& parts, const std::string& key, const std::string& value)
 {
     if (std::find(kChangeable.begin(), kChangeable.end(), key) == kChangeable.end())
         throw Error(ErrorKind::Config,
             concat(key, ": cannot change while the run trains; what can: ",
                 join(std::vector<std::string>(kChangeable.begin(), kChangeable.end()), ", ")));
-    write(parts.config, key, value);
+    writeSetting(parts.config, key, value);
+    parts.crew->changeSetting(key, value);
     parts.progress.changedSettings[key] = value;
     propagate(parts);
     return concat(key, " = ", value, " from step ", parts.progress.step + 1, " on");
@@ -68,8 +70,10 @@ std::string steerPrompt(RunParts& parts, const launch::Command& command)
 
 void applyLiveSettings(RunParts& parts)
 {
-    for (const auto& [key, value] : parts.progress.changedSettings)
-        write(parts.config, key, value);
+    for (const auto& [key, value] : parts.progress.changedSettings) {
+        writeSetting(parts.config, key, value);
+        parts.crew->changeSetting(key, value);
+    }
     if (!parts.progress.changedSettings.empty())
         propagate(parts);
     parts.selector->setSteering(parts.progress.pinned, parts.progress.excluded);

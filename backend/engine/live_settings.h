@@ -12,6 +12,9 @@ namespace midpoint::engine {
 // Error{Config} for a key that cannot change while running or a value out of range.
 std::string changeSetting(RunParts& parts, const std::string& key, const std::string& value);
 
+// The value alone, as another rank that changed it says.
+void writeSetting(config::RunConfig& target, const std::string& key, const std::string& text);
+
 // Excludes, pins or unpins a prompt. Throws Error{Usage} for an index outside the pool.
 std::string steerPrompt(RunParts& parts, const launch::Command& command);
 

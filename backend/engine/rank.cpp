@@ -8,7 +8,9 @@
 #include "backend/engine/run_parts.h"
 #include "backend/engine/threads.h"
 #include "backend/engine/trainer.h"
+#include "backend/engine/worker.h"
 #include "backend/launch/commands.h"
+#include "backend/launch/peer_lost.h"
 
 #include <condition_variable>
 #include <functional>
@@ -95,17 +97,47 @@ Start findStart(const RankOptions& options, LogSink& log)
     return start;
 }
 
-RankResult train(const RankOptions& options, Session& session, launch::HeartbeatWriter& heartbeat)
+// What can still be written is written; the reason itself goes to the exit record in any case.
+void recordFailure(RunJournal& journal, std::int64_t step, const std::string& reason, LogSink& log)
 {
-    const Start start = findStart(options, session.log);
-    RunParts parts = assembleRun(options, session);
-    if (start.checkpoint.has_value()) {
-        TrainerState state = parts.state();
-        restoreCheckpoint(*start.checkpoint, state, parts.facts(), options.config.data.allowDatasetChange);
-        parts.health.setActive(parts.progress.activeRules);
-        applyLiveSettings(parts);
+    try {
+        journal.addEvent(step, store::EventLevel::Error, "failed", reason);
+        journal.finish();
+    } catch (const Error& error) {
+        log.error(error.what());
     }
-    RunJournal journal(parts, fs::path(options.config.model.path).filename().string(), start.resumedAfter, session.log);
+}
+
+// The rank that is gone, as its supervisor or it itself has written. A supervisor needs a moment to notice.
+std::optional<std::string> lostRank(const RunParts& parts)
+{
+    constexpr double kPatienceSeconds = 1.5;
+    constexpr double kLookSeconds = 0.05;
+    const launch::RunFolder folder = launch::RunFolder::open(parts.runFolder);
+    const double deadline = systemClock().steadySeconds() + kPatienceSeconds;
+    do {
+        for (const launch::Heartbeat& beat : launch::readHeartbeats(folder))
+            if (beat.outcome == launch::Outcome::Failed && !beat.lostPeer)
+                return concat("rank ", beat.rank, " on ", beat.host, " failed: ", beat.reason);
+        systemClock().sleepFor(kLookSeconds);
+    } while (systemClock().steadySeconds() < deadline);
+    return std::nullopt;
+}
+
+// What the ranks said to each other, and how long rank 0 was in it: waiting for the slowest is part of that.
+void logTraffic(const Crew& crew, LogSink& log)
+{
+    constexpr double kMegabyte = 1e6;
+    for (const distributed::Traffic& traffic : crew.traffic())
+        log.info(concat("between ranks: ", traffic.name, ": ", traffic.calls, " times, ",
+            fixed(static_cast<double>(traffic.bytes) / kMegabyte, 1), " MB, ", formatDuration(traffic.seconds)));
+}
+
+// Rank 0: everything that decides and everything that is written.
+RankResult train(const Start& start, RunParts& parts, Session& session, launch::HeartbeatWriter& heartbeat)
+{
+    const config::RunConfig& config = parts.config;
+    RunJournal journal(parts, fs::path(config.model.path).filename().string(), start.resumedAfter, session.log);
     if (start.checkpoint.has_value()) {
         heartbeat.setLastStep(parts.progress.step);
         journal.addEvent(parts.progress.step, store::EventLevel::Info, "resumed",
@@ -113,20 +145,20 @@ RankResult train(const RankOptions& options, Session& session, launch::Heartbeat
     } else
         journal.addEvent(0, store::EventLevel::Info, "started",
             concat(parts.prompts->prompts.size(), " prompts, ", model::parameterCount(parts.model->config()), " parameters, ",
-                options.config.run.dtype, " on ", options.config.run.devices.front(), ", ", at::get_num_threads(), " threads"));
+                config.run.dtype, " on ", config.run.devices.front(), ", ", at::get_num_threads(), " threads",
+                parts.crew->size() > 1 ? concat(" on each of ", parts.crew->size(), " ranks") : std::string()));
     for (const store::Event& finding : parts.dataFindings)
         journal.addEvent(finding);
     RankResult result;
     try {
         result = Trainer(parts, journal, heartbeat, session).run();
+        parts.crew->end(result.lastStep, result.reason);
+        logTraffic(*parts.crew, session.log);
+    } catch (const launch::PeerLost& lost) {
+        recordFailure(journal, parts.progress.step, lostRank(parts).value_or(lost.what()), session.log);
+        throw;
     } catch (const Error& error) {
-        // What can still be written is written; the reason itself goes to the exit record in any case.
-        try {
-            journal.addEvent(parts.progress.step, store::EventLevel::Error, "failed", error.what());
-            journal.finish();
-        } catch (const Error& second) {
-            session.log.error(second.what());
-        }
+        recordFailure(journal, parts.progress.step, error.what(), session.log);
         throw;
     }
     journal.addEvent(result.lastStep, store::EventLevel::Info, result.reason, concat("after step ", result.lastStep));
@@ -134,22 +166,72 @@ RankResult train(const RankOptions& options, Session& session, launch::Heartbeat
     return result;
 }
 
+// All ranks go on from the same checkpoint; rank 0 has verified it.
+RankResult work(const RankOptions& options, Session& session, launch::HeartbeatWriter& heartbeat)
+{
+    const bool isFirst = options.place.rank == 0;
+    const Start start = isFirst ? findStart(options, session.log) : Start {};
+    RunParts parts = assembleRun(options, session,
+        [&heartbeat](std::int64_t sequence, std::string_view name) {
+            if (name.empty())
+                heartbeat.endOperation();
+            else
+                heartbeat.beginOperation(name, sequence);
+        });
+    const std::string checkpoint = parts.meeting.communicator->broadcastObject(
+        start.checkpoint.has_value() ? start.checkpoint->string() : std::string(), 0, "checkpoint to go on from");
+    if (!isFirst) {
+        if (!checkpoint.empty())
+            restoreTrained(checkpoint, *parts.model, *parts.update);
+        return serveOrders(parts, heartbeat, session);
+    }
+    if (start.checkpoint.has_value()) {
+        TrainerState state = parts.state();
+        restoreCheckpoint(*start.checkpoint, state, parts.facts(), options.config.data.allowDatasetChange);
+        parts.health.setActive(parts.progress.activeRules);
+        applyLiveSettings(parts);
+    }
+    return train(start, parts, session, heartbeat);
+}
+
+// "All cores" are shared by the ranks of a host.
+std::int64_t threadsOf(const RankOptions& options)
+{
+    const std::int64_t threads = options.config.run.threads;
+    if (threads != 0 || options.place.localWorldSize == 1)
+        return threads;
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::thread::hardware_concurrency()) / options.place.localWorldSize);
+}
+
+launch::HeartbeatOptions heartbeatOptions(const RankOptions& options)
+{
+    constexpr double kUsualSeconds = 2.0;
+    constexpr double kBeatsPerDeadline = 5.0;
+    launch::HeartbeatOptions beats;
+    beats.intervalSeconds = std::min(kUsualSeconds, options.config.run.livenessSeconds / kBeatsPerDeadline);
+    beats.descriptor = options.place.beatDescriptor;
+    return beats;
+}
+
 } // namespace
 
 RankResult runRank(const RankOptions& options, Session& session)
 {
-    const ThreadScope threads(options.config.run.threads);
-    launch::HeartbeatWriter heartbeat(launch::RunFolder::open(options.runFolder), options.rank);
+    const ThreadScope threads(threadsOf(options));
+    launch::HeartbeatWriter heartbeat(launch::RunFolder::open(options.runFolder), options.place.rank, heartbeatOptions(options));
     try {
         const StopWatcher watcher(options.runFolder, session.stop);
         Session watched { session.log, watcher.token(), session.progress };
-        const RankResult result = train(options, watched, heartbeat);
+        const RankResult result = work(options, watched, heartbeat);
         heartbeat.finish(result.reason == "finished" ? launch::Outcome::Finished : launch::Outcome::Stopped,
             concat(result.reason, " after step ", result.lastStep));
         return result;
     } catch (const c10::Error& error) {
         heartbeat.finish(launch::Outcome::Failed, error.what_without_backtrace());
         throw Error(ErrorKind::Internal, error.what_without_backtrace());
+    } catch (const launch::PeerLost& error) {
+        heartbeat.finishWithoutPeer(error.what());
+        throw;
     } catch (const std::exception& error) {
         heartbeat.finish(launch::Outcome::Failed, error.what());
         throw;

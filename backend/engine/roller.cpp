@@ -1,5 +1,6 @@
 #include "backend/engine/roller.h"
 
+#include "backend/engine/crew.h"
 #include "backend/reward/grader_factory.h"
 
 #include <algorithm>
@@ -38,15 +39,23 @@ rollout::SamplingOptions evaluationSampling(const config::RunConfig& config)
     return sampling;
 }
 
-Roller::Roller(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer)
+Roller::Roller(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer, Crew* crew)
     : m_tokenizer(tokenizer)
     , m_engine(model, rolloutOptions(config))
     , m_grader(reward::makeGrader(config.reward))
     , m_composer(config.reward, config.rollout.maxNewTokens)
+    , m_crew(crew)
 {
 }
 
 std::vector<Group> Roller::generate(
+    std::span<const RollRequest> requests, std::int64_t step, const rollout::SamplingOptions& sampling, std::stop_token stop)
+{
+    return m_crew == nullptr ? generateOwn(requests, step, sampling, std::move(stop))
+                             : m_crew->rollOut(*this, requests, step, sampling, std::move(stop));
+}
+
+std::vector<Group> Roller::generateOwn(
     std::span<const RollRequest> requests, std::int64_t step, const rollout::SamplingOptions& sampling, std::stop_token stop)
 {
     std::vector<rollout::RolloutRequest> asked;
@@ -83,15 +92,31 @@ std::vector<Group> Roller::generate(
 
 void Roller::grade(std::vector<Group>& groups, std::span<const PoolPrompt> prompts)
 {
+    std::vector<const PoolPrompt*> owners;
+    for (const Group& group : groups)
+        owners.push_back(&prompts[static_cast<std::size_t>(group.promptIndex)]);
+    grade(groups, owners);
+}
+
+void Roller::gradeOwn(std::vector<Group>& groups, std::span<const RollRequest> requests)
+{
+    std::vector<const PoolPrompt*> owners;
+    for (const RollRequest& request : requests)
+        owners.push_back(request.prompt);
+    grade(groups, owners);
+}
+
+void Roller::grade(std::vector<Group>& groups, const std::vector<const PoolPrompt*>& ownerOfGroup)
+{
     std::vector<Rollout*> rollouts;
     std::vector<const PoolPrompt*> owners;
-    for (Group& group : groups)
-        for (Rollout& rollout : group.rollouts) {
-            if (!rollout.text.empty()) // a reused reference, graded already
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        for (Rollout& rollout : groups[g].rollouts) {
+            if (!rollout.text.empty()) // graded already: a reused reference, or by the rank that made it
                 continue;
             rollout.text = m_tokenizer.decode(rollout.tokens);
             rollouts.push_back(&rollout);
-            owners.push_back(&prompts[static_cast<std::size_t>(group.promptIndex)]);
+            owners.push_back(ownerOfGroup[g]);
         }
     std::vector<reward::GradeRequest> requests;
     for (std::size_t i = 0; i < rollouts.size(); ++i)

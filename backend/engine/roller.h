@@ -25,25 +25,35 @@ struct RollRequest {
     double expectedTokens = 0.0; // of a response, so that the longest begin first; 0: not known
 };
 
+class Crew;
+
 class Roller {
 public:
-    // The model is read at every call: its present weights are the behaviour policy.
-    Roller(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer);
+    // The model is read at every call: its present weights are the behaviour policy. With a crew all ranks take part.
+    Roller(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer, Crew* crew = nullptr);
 
-    // One group per request, in order; not graded yet. Throws Error{Cancelled} when stopped, Error{Resource} when the cache
+    // One group per request, in order; to be graded. Throws Error{Cancelled} when stopped, Error{Resource} when the cache
     // cannot hold one sequence.
     std::vector<Group> generate(std::span<const RollRequest> requests, std::int64_t step,
         const rollout::SamplingOptions& sampling, std::stop_token stop);
-    // Fills verdicts, rewards and texts. `prompts` is the pool that promptIndex points into.
+    // Fills verdicts, rewards and texts where they are missing. `prompts` is the pool that promptIndex points into.
     void grade(std::vector<Group>& groups, std::span<const PoolPrompt> prompts);
+
+    // The same on this rank alone; groups and requests belong together.
+    std::vector<Group> generateOwn(std::span<const RollRequest> requests, std::int64_t step,
+        const rollout::SamplingOptions& sampling, std::stop_token stop);
+    void gradeOwn(std::vector<Group>& groups, std::span<const RollRequest> requests);
 
     reward::Grader& grader() { return *m_grader; }
 
 private:
+    void grade(std::vector<Group>& groups, const std::vector<const PoolPrompt*>& owners);
+
     const Tokenizer& m_tokenizer;
     rollout::RolloutEngine m_engine;
     std::unique_ptr<reward::Grader> m_grader;
     reward::RewardComposer m_composer;
+    Crew* m_crew;
 };
 
 rollout::SamplingOptions trainSampling(const config::RunConfig& config);

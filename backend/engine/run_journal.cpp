@@ -6,8 +6,6 @@
 #include "backend/core/text.h"
 #include "backend/launch/run_folder.h"
 
-#include <unistd.h>
-
 namespace midpoint::engine {
 namespace {
 
@@ -59,9 +57,10 @@ RunJournal::RunJournal(
     for (const PoolPrompt& prompt : parts.prompts->prompts)
         prompts.push_back({ prompt.index, prompt.id, prompt.question, prompt.answer, prompt.source });
     m_writer.setPrompts(prompts);
-    const store::RankRecord rank { 0, launch::hostName(), ::getpid(), parts.config.run.devices.front(),
-        parts.config.run.devices.front(), 0 };
-    m_writer.setRanks({ &rank, 1 });
+    std::vector<store::RankRecord> ranks;
+    for (const distributed::Identity& rank : parts.meeting.ranks)
+        ranks.push_back({ rank.rank, rank.host, rank.pid, rank.device, rank.device, 0 });
+    m_writer.setRanks(ranks);
     if (parts.config.store.rolloutsPerStep != 0) {
         store::RolloutStoreOptions options;
         options.maxBytes = parts.config.store.maxRolloutMegabytes * 1'000'000;

@@ -1,11 +1,15 @@
 #include "backend/engine/run_parts.h"
 
 #include "backend/core/error.h"
+#include "backend/core/files.h"
 #include "backend/core/text.h"
 #include "backend/engine/beliefs.h"
+#include "backend/engine/weights_hash.h"
+#include "backend/launch/run_folder.h"
 #include "backend/reward/audit.h"
 
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace midpoint::engine {
 namespace {
@@ -20,14 +24,12 @@ model::ModelOptions modelOptions(const config::RunConfig& config)
     return options;
 }
 
-// This engine computes in one process on the CPU; anything else is refused before a model is read.
+// This engine computes on the CPU; anything else is refused before a model is read.
 void requireDevices(const config::RunConfig& config)
 {
     for (const std::string& device : config.run.devices)
         if (device != "cpu")
             throw Error(ErrorKind::Config, concat("run.devices: expected \"cpu\": this engine does not compute on GPUs, found '", device, "'"));
-    if (config.run.devices.size() != 1)
-        throw Error(ErrorKind::Config, concat("run.devices: expected one device: this engine trains in one process, found ", config.run.devices.size()));
 }
 
 void requireVocabulary(const Tokenizer& tokenizer, const model::Model& model)
@@ -76,19 +78,52 @@ std::vector<store::Event> lookAtReferences(const LoadedPrompts& prompts, reward:
     return { event };
 }
 
-} // namespace
-
-CheckpointFacts RunParts::facts() const { return { prompts->dataHash, resolvedToml, model->folder() }; }
-
-RunParts assembleRun(const RankOptions& options, Session& session)
+// Held-out files are read by rank 0 alone, but all have to have been given the same.
+std::string hashOfAllData(const RunParts& parts)
 {
-    RunParts parts;
-    parts.config = options.config;
-    parts.runFolder = options.runFolder;
-    parts.resolvedToml = options.resolvedToml;
-    const config::RunConfig& config = parts.config;
-    requireDevices(config);
+    std::string all = parts.prompts->dataHash;
+    for (const std::string& file : parts.config.data.valFiles)
+        all += concat(" ", checksumFile(file));
+    return checksum(all);
+}
 
+distributed::Identity identityOf(const RankOptions& options, const RunParts& parts)
+{
+    distributed::Identity own;
+    own.rank = options.place.rank;
+    own.host = launch::hostName();
+    own.pid = ::getpid();
+    const std::vector<std::string>& devices = options.config.run.devices;
+    own.device = devices[static_cast<std::size_t>(options.place.localRank) % devices.size()];
+    if (options.place.worldSize == 1)
+        return own; // nobody to compare with
+    own.version = MIDPOINT_VERSION;
+    own.configHash = options.place.configHash;
+    own.dataHash = hashOfAllData(parts);
+    own.weightsHash = weightsHash(options.config.model.path);
+    return own;
+}
+
+distributed::Meeting meetOthers(const RankOptions& options, const RunParts& parts, distributed::OperationObserver observer)
+{
+    distributed::RendezvousOptions rendezvous;
+    rendezvous.rank = options.place.rank;
+    rendezvous.size = options.place.worldSize;
+    rendezvous.storeAddress = options.place.masterAddress;
+    rendezvous.storePort = options.place.masterPort;
+    rendezvous.holdsStore = options.place.holdsStore;
+    rendezvous.storeDescriptor = options.place.storeDescriptor;
+    rendezvous.attempt = options.place.attempt;
+    rendezvous.ownAddress = options.place.ownAddress;
+    rendezvous.deadlineSeconds = options.config.run.rendezvousSeconds;
+    rendezvous.collectiveSeconds = options.config.run.collectiveSeconds;
+    return distributed::meet(rendezvous, identityOf(options, parts), std::move(observer));
+}
+
+// What every rank needs to compute.
+void assembleComputing(RunParts& parts, const RankOptions& options, Session& session, distributed::OperationObserver observer)
+{
+    const config::RunConfig& config = parts.config;
     parts.tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(config.model.path));
     parts.prompts = std::make_unique<LoadedPrompts>(loadPrompts(config.data.trainFiles, config.data, *parts.tokenizer));
     for (const std::string& line : parts.prompts->report)
@@ -98,23 +133,49 @@ RunParts assembleRun(const RankOptions& options, Session& session)
     requirePositions(config, *parts.prompts, *parts.model);
     if (config.policy.klCoefficient > 0.0)
         parts.reference = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config)));
+    parts.meeting = meetOthers(options, parts, std::move(observer));
+    parts.ranks = std::make_unique<distributed::CommunicatingRanks>(*parts.meeting.communicator);
+    parts.crew = std::make_unique<Crew>(*parts.meeting.communicator);
+    parts.roller = std::make_unique<Roller>(config, *parts.model, *parts.tokenizer, parts.crew.get());
+    parts.update = std::make_unique<policy::PolicyUpdate>(
+        *parts.model, policy::updateSettings(config), parts.reference.get(), parts.ranks.get());
+}
 
+// What decides: rank 0 alone.
+void assembleDeciding(RunParts& parts, Session& session)
+{
+    const config::RunConfig& config = parts.config;
     std::vector<PromptId> ids;
     for (const PoolPrompt& prompt : parts.prompts->prompts)
         ids.push_back(prompt.id);
     parts.pool = std::make_unique<difficulty::PromptPool>(std::move(ids));
-    parts.roller = std::make_unique<Roller>(config, *parts.model, *parts.tokenizer);
     parts.dataFindings = lookAtReferences(*parts.prompts, parts.roller->grader());
     if (!config.data.valFiles.empty())
-        parts.evaluator = std::make_unique<Evaluator>(config, *parts.model, *parts.tokenizer, config.data.valFiles);
+        parts.evaluator
+            = std::make_unique<Evaluator>(config, *parts.model, *parts.tokenizer, config.data.valFiles, parts.crew.get());
     parts.selector = makeSelector(parts, session);
-    parts.update = std::make_unique<policy::PolicyUpdate>(*parts.model, policy::updateSettings(config), parts.reference.get());
     if (config.replay.enabled) {
         const auto fresh = static_cast<std::int64_t>(
             static_cast<double>(config.batch.promptsPerStep) * config.replay.freshFraction + 0.5);
         parts.buffer = std::make_unique<replay::ReplayBuffer>(replay::bufferOptions(config.replay, std::max<std::int64_t>(1, fresh)));
     }
     parts.health = HealthRules(config.health);
+}
+
+} // namespace
+
+CheckpointFacts RunParts::facts() const { return { prompts->dataHash, resolvedToml, model->folder() }; }
+
+RunParts assembleRun(const RankOptions& options, Session& session, distributed::OperationObserver observer)
+{
+    RunParts parts;
+    parts.config = options.config;
+    parts.runFolder = options.runFolder;
+    parts.resolvedToml = options.resolvedToml;
+    requireDevices(parts.config);
+    assembleComputing(parts, options, session, std::move(observer));
+    if (options.place.rank == 0)
+        assembleDeciding(parts, session);
     return parts;
 }
 

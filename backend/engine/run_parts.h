@@ -1,11 +1,15 @@
-// What a run is made of: everything the trainer works with, built once from the configuration.
+// What a run is made of: everything the trainer works with, built once from the configuration. Every rank has what computes;
+// what decides is on rank 0 alone.
 #pragma once
 
 #include "backend/config/run_config.h"
 #include "backend/difficulty/ledger.h"
 #include "backend/difficulty/prompt_pool.h"
 #include "backend/difficulty/selector.h"
+#include "backend/distributed/rank_group.h"
+#include "backend/distributed/rendezvous.h"
 #include "backend/engine/api.h"
+#include "backend/engine/crew.h"
 #include "backend/engine/evaluation.h"
 #include "backend/engine/health.h"
 #include "backend/engine/pool_prompt.h"
@@ -28,15 +32,19 @@ struct RunParts {
     config::RunConfig config;
     std::filesystem::path runFolder;
     std::string resolvedToml;
+    distributed::Meeting meeting; // with the other ranks
+    std::unique_ptr<distributed::CommunicatingRanks> ranks;
     std::unique_ptr<Tokenizer> tokenizer;
     std::unique_ptr<LoadedPrompts> prompts;
     std::unique_ptr<difficulty::PromptPool> pool;
     std::unique_ptr<model::Model> model;
     std::unique_ptr<model::Model> reference; // only with a KL coefficient above 0
     std::unique_ptr<Roller> roller;
+    std::unique_ptr<policy::PolicyUpdate> update;
+    // From here on of rank 0 alone.
+    std::unique_ptr<Crew> crew;
     std::unique_ptr<Evaluator> evaluator;    // null without held-out files
     std::unique_ptr<difficulty::Selector> selector;
-    std::unique_ptr<policy::PolicyUpdate> update;
     std::unique_ptr<replay::ReplayBuffer> buffer; // null without replay
     difficulty::Ledger ledger;
     HealthRules health { config::HealthSection {} };
@@ -48,7 +56,8 @@ struct RunParts {
     CheckpointFacts facts() const;
 };
 
-// Loads data, tokenizer and model and connects all. Throws for every kind of bad input before anything is written.
-RunParts assembleRun(const RankOptions& options, Session& session);
+// Loads data, tokenizer and model, meets the other ranks and connects all. Throws for every kind of bad input before anything is
+// written.
+RunParts assembleRun(const RankOptions& options, Session& session, distributed::OperationObserver observer);
 
 } // namespace midpoint::engine

@@ -5,6 +5,7 @@
 #include "backend/core/text.h"
 #include "backend/engine/live_settings.h"
 #include "backend/engine/step_record.h"
+#include "backend/launch/peer_lost.h"
 #include "backend/policy/advantage.h"
 
 #include <algorithm>
@@ -14,6 +15,7 @@ namespace midpoint::engine {
 namespace {
 
 constexpr double kPausePollSeconds = 0.2;
+constexpr double kIdleSeconds = 10.0; // far below any deadline of an operation
 
 // Raised inside a step when the run is asked to stop; the step is then undone.
 struct StepAbandoned { };
@@ -128,6 +130,8 @@ void Trainer::phase(StepOutcome& outcome, const char* name, const std::function<
         work();
     } catch (const c10::Error& error) {
         throw Error(ErrorKind::Internal, concat("step ", storedStep(outcome.step), ", phase ", name, ": ", error.what_without_backtrace()));
+    } catch (const launch::PeerLost&) {
+        throw; // not this phase's doing
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::Cancelled)
             throw StepAbandoned {};
@@ -187,7 +191,7 @@ std::optional<StepOutcome> Trainer::runStep()
     // From here on the step is completed even if a stop arrives: half an update could not be undone.
     m_heartbeat.setPhase(storedStep(outcome.step), "update");
     const double started = systemClock().steadySeconds();
-    outcome.update = m_parts.update->step(outcome.trained, outcome.step);
+    outcome.update = m_parts.crew->update(*m_parts.update, outcome.trained, outcome.step);
     outcome.phases.push_back({ "update", started - m_stepStarted, systemClock().steadySeconds() - started });
     if (m_parts.buffer != nullptr)
         m_parts.buffer->append(outcome.fresh, outcome.step);
@@ -212,13 +216,14 @@ void Trainer::fillBehaviour(StepOutcome& outcome)
     // Replayed rows: pi_old is not the policy that sampled them. Fresh rows: the recorded log-probs serve, unless rollout and
     // trainer were found to differ too much; then the trainer's own take their place.
     const auto isReplayed = [](const policy::TrainGroup& group) { return group.isReplayed; };
-    m_parts.update->fillOldLogprobs({ std::find_if(outcome.trained.begin(), outcome.trained.end(), isReplayed), outcome.trained.end() });
+    m_parts.crew->fillOldLogprobs(
+        *m_parts.update, { std::find_if(outcome.trained.begin(), outcome.trained.end(), isReplayed), outcome.trained.end() });
     dropDistantReplay(outcome);
     if (!m_parts.progress.recomputesLogprobs)
         return;
     const std::span<policy::TrainGroup> fresh(
         outcome.trained.begin(), std::find_if(outcome.trained.begin(), outcome.trained.end(), isReplayed));
-    m_parts.update->fillOldLogprobs(fresh);
+    m_parts.crew->fillOldLogprobs(*m_parts.update, fresh);
     for (policy::TrainGroup& group : fresh)
         for (policy::TrainRow& row : group.rows)
             row.behaviourLogprobs = row.oldLogprobs;
@@ -349,7 +354,8 @@ void Trainer::saveCheckpoint()
     const double started = systemClock().steadySeconds();
     m_journal.makeDurable();
     const std::filesystem::path checkpoints = m_parts.runFolder / "checkpoints";
-    const std::filesystem::path folder = engine::saveCheckpoint(checkpoints, m_parts.state(), m_parts.facts());
+    const std::vector<model::NamedTensor> optimizer = m_parts.crew->gatherTrained(*m_parts.update, *m_parts.model);
+    const std::filesystem::path folder = engine::saveCheckpoint(checkpoints, m_parts.state(), optimizer, m_parts.facts());
     checkpoint::removeOld(checkpoints, m_parts.config.checkpoint.keep);
     m_lastCheckpointStep = m_parts.progress.step;
     m_journal.addEvent(m_parts.progress.step, store::EventLevel::Info, "checkpoint",
@@ -403,8 +409,13 @@ bool Trainer::obeyCommands()
 void Trainer::waitWhilePaused()
 {
     m_heartbeat.setPhase(m_parts.progress.step, launch::kPhasePaused);
+    double nextIdle = 0.0;
     while (m_isPaused && !m_stopsAfterStep && !m_session.stop.stop_requested()) {
         systemClock().sleepFor(kPausePollSeconds);
+        if (systemClock().steadySeconds() >= nextIdle) {
+            m_parts.crew->idle();
+            nextIdle = systemClock().steadySeconds() + kIdleSeconds;
+        }
         std::vector<std::string> problems;
         for (const launch::Command& command : m_inbox.read(problems))
             obey(command);

@@ -139,6 +139,12 @@ std::vector<model::NamedTensor> readAll(const fs::path& path)
     return tensors;
 }
 
+// Whole masters, gathered for a checkpoint, go again however that ends.
+struct MastersOnLoan {
+    const TrainerState& state;
+    ~MastersOnLoan() { state.update.optimizer().releaseMasters(state.model.parameters()); }
+};
+
 } // namespace
 
 void readMasterWeights(const fs::path& path, model::Model& model)
@@ -152,14 +158,28 @@ void readMasterWeights(const fs::path& path, model::Model& model)
     model.refreshComputeWeights();
 }
 
-fs::path saveCheckpoint(const fs::path& checkpointsFolder, const TrainerState& state, const CheckpointFacts& facts)
+void restoreTrained(const fs::path& folder, model::Model& model, policy::PolicyUpdate& update)
 {
+    update.optimizer().makeRoomForMasters(model.parameters());
+    if (isRounded(model) && fs::exists(folder / "master.safetensors"))
+        readMasterWeights(folder / "master.safetensors", model);
+    else
+        model.readWeights(folder);
+    update.optimizer().takeMasters(model.parameters());
+    const auto optimizer = readAll(folder / "optimizer.safetensors");
+    update.optimizer().restore(optimizer);
+}
+
+fs::path saveCheckpoint(const fs::path& checkpointsFolder, const TrainerState& state, const std::vector<model::NamedTensor>& optimizer,
+    const CheckpointFacts& facts)
+{
+    const MastersOnLoan masters { state };
     checkpoint::CheckpointWriter writer(checkpointsFolder, state.progress.step);
     const fs::path& folder = writer.folder();
     state.model.save(folder, state.model.options().computeType, facts.tokenizerFolder);
     if (isRounded(state.model))
         model::writeSafetensors(folder / "master.safetensors", state.model.namedTensors());
-    model::writeSafetensors(folder / "optimizer.safetensors", state.update.optimizer().state());
+    model::writeSafetensors(folder / "optimizer.safetensors", optimizer);
     writer.write("carried.bin", carriedBytes(state.update.carried()));
     writer.write("ledger.bin", state.ledger.serialise());
     writer.write("selector.bin", state.selector.saveState());
@@ -181,12 +201,7 @@ void restoreCheckpoint(const fs::path& folder, TrainerState& state, const Checkp
             concat(folder.string(), ": expected to continue on the same data (hash ", savedHash, "), found data with hash ",
                 facts.dataHash, ". Set data.allow_dataset_change = true if this is meant."));
 
-    if (isRounded(state.model) && fs::exists(folder / "master.safetensors"))
-        readMasterWeights(folder / "master.safetensors", state.model);
-    else
-        state.model.readWeights(folder);
-    const auto optimizer = readAll(folder / "optimizer.safetensors");
-    state.update.optimizer().restore(optimizer);
+    restoreTrained(folder, state.model, state.update);
     state.update.setCarried(carriedFromBytes(readFile(folder / "carried.bin")));
     state.ledger = difficulty::Ledger::deserialise(readFile(folder / "ledger.bin"));
     if (state.buffer != nullptr && fs::exists(folder / "replay.bin"))

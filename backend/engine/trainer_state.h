@@ -55,13 +55,17 @@ struct CheckpointFacts {
     std::filesystem::path tokenizerFolder;
 };
 
-// Returns the folder. Throws Error{Io}; the last complete checkpoint stays whatever happens.
+// Returns the folder. Throws Error{Io}; the last complete checkpoint stays whatever happens. Masters and optimizer state are those of
+// all ranks, brought together before (Crew::gatherTrained); whole masters are let go of again.
 std::filesystem::path saveCheckpoint(const std::filesystem::path& checkpointsFolder, const TrainerState& state,
-    const CheckpointFacts& facts);
+    const std::vector<model::NamedTensor>& optimizer, const CheckpointFacts& facts);
 
 // Restores the state from a verified checkpoint. Throws Error{Checkpoint}: damaged, other data (unless allowed), other model.
 void restoreCheckpoint(const std::filesystem::path& folder, TrainerState& state, const CheckpointFacts& facts,
     bool allowDatasetChange);
+
+// The part of it that every rank restores: weights and optimizer state, of which each keeps its own shards.
+void restoreTrained(const std::filesystem::path& folder, model::Model& model, policy::PolicyUpdate& update);
 
 // Replaces the float32 masters by the values of a master.safetensors.
 void readMasterWeights(const std::filesystem::path& file, model::Model& model);

@@ -43,7 +43,8 @@ void writeExitRecord(const RunFolder& folder, const ExitRecord& record)
 {
     const nlohmann::json json { { "outcome", nameOf(record.outcome) }, { "code", record.code },      { "signal", record.signal },
                                 { "rank", record.rank },               { "reason", record.reason },  { "last_step", record.lastStep },
-                                { "wall_ms", record.wallMs },          { "host", record.host } };
+                                { "wall_ms", record.wallMs },          { "host", record.host },      { "step", record.step },
+                                { "phase", record.phase },             { "operation", record.operation } };
     writeFileAtomically(folder.exitRecord(), json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
@@ -71,6 +72,9 @@ std::optional<ExitRecord> readExitRecord(const RunFolder& folder)
         record.lastStep = json.at("last_step").get<std::int64_t>();
         record.wallMs = json.at("wall_ms").get<std::int64_t>();
         record.host = json.at("host").get<std::string>();
+        record.step = json.value("step", std::int64_t { -1 });
+        record.phase = json.value("phase", std::string());
+        record.operation = json.value("operation", std::string());
         return record;
     } catch (const std::exception& cause) {
         throw Error(ErrorKind::Io, concat(folder.exitRecord().string(), ": expected an exit record, found: ", cause.what()));

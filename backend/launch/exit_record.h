@@ -19,7 +19,11 @@ struct ExitRecord {
     std::string reason;       // for people: the error's text, "stopped on request", ...
     std::int64_t lastStep = -1; // last completed step; -1: not known
     std::int64_t wallMs = 0;
-    std::string host;
+    std::string host;         // of that rank, otherwise of the supervisor
+    // Where the rank that failed was, as far as its last sign of life says.
+    std::int64_t step = -1;
+    std::string phase;
+    std::string operation;    // of all ranks: "340 (reduce gradients)"
     bool operator==(const ExitRecord&) const = default;
 };
 

@@ -9,14 +9,13 @@
 #include <condition_variable>
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 #include <unistd.h>
 
 namespace midpoint::launch {
-namespace {
-
 std::string toText(const Heartbeat& beat)
 {
     nlohmann::json json { { "host", beat.host },          { "rank", beat.rank },   { "pid", beat.pid },
@@ -30,11 +29,12 @@ std::string toText(const Heartbeat& beat)
     if (beat.outcome) {
         json["outcome"] = nameOf(*beat.outcome);
         json["reason"] = beat.reason;
+        json["lost_peer"] = beat.lostPeer;
     }
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-std::optional<Heartbeat> fromText(const std::string& text)
+std::optional<Heartbeat> beatFromText(const std::string& text)
 {
     const auto json = nlohmann::json::parse(text, nullptr, false);
     if (!json.is_object())
@@ -57,11 +57,22 @@ std::optional<Heartbeat> fromText(const std::string& text)
             if (outcome == nameOf(known))
                 beat.outcome = known;
         beat.reason = json.value("reason", std::string());
+        beat.lostPeer = json.value("lost_peer", false);
         return beat;
     } catch (const nlohmann::json::exception&) {
         return std::nullopt; // of another version, or not ours
     }
 }
+
+std::string placeOf(const Heartbeat& beat)
+{
+    std::string text = concat("step ", beat.step, ", in ", beat.phase);
+    if (!beat.operation.empty())
+        text += concat(", in operation ", beat.sequence, " (", beat.operation, ")");
+    return text;
+}
+
+namespace {
 
 // Whole or not at all, but without a sync: a beat that a power failure loses is no loss.
 void replaceFile(const std::filesystem::path& path, const std::string& text)
@@ -72,6 +83,11 @@ void replaceFile(const std::filesystem::path& path, const std::string& text)
     std::filesystem::rename(beside, path, ignored);
 }
 
+std::filesystem::path fileOf(const RunFolder& folder, const Heartbeat& beat)
+{
+    return folder.heartbeats() / concat(beat.host, ".", beat.rank);
+}
+
 } // namespace
 
 class HeartbeatWriter::Impl {
@@ -79,98 +95,132 @@ public:
     Impl(const RunFolder& folder, std::int64_t rank, HeartbeatOptions options)
         : m_clock(options.clock != nullptr ? *options.clock : systemClock())
         , m_interval(options.intervalSeconds)
+        , m_descriptor(options.descriptor)
     {
         m_beat.host = hostName();
         m_beat.rank = rank;
         m_beat.pid = ::getpid();
         m_beat.phase = kPhaseStarting;
         m_beat.phaseSinceMs = m_clock.wallMilliseconds();
-        m_path = folder.heartbeats() / concat(m_beat.host, ".", rank);
+        m_path = fileOf(folder, m_beat);
         createFolders(folder.heartbeats());
         write();
-        startThread();
+        startThreads();
     }
 
     ~Impl()
     {
-        m_thread.request_stop();
+        for (std::jthread& thread : m_threads)
+            thread.request_stop();
         m_wake.notify_all();
     }
 
-    void setPhase(std::int64_t step, std::string_view phase)
+    // Changes the beat, then writes it at once or leaves that to the next one.
+    template <typename Change>
+    void change(bool isNotable, const Change& change)
     {
-        const std::scoped_lock lock(m_mutex);
-        // What decides the state shown, and the first phase after it, is written at once; the others at the next beat.
-        const bool isNotable = phase == kPhasePaused || m_beat.phase == kPhasePaused || m_beat.phase == kPhaseStarting;
-        m_beat.step = step;
-        if (m_beat.phase != phase) {
-            m_beat.phase = phase;
-            m_beat.phaseSinceMs = m_clock.wallMilliseconds();
+        {
+            const std::scoped_lock lock(m_mutex);
+            change(m_beat);
         }
         if (isNotable)
             write();
     }
 
+    void setPhase(std::int64_t step, std::string_view phase)
+    {
+        // What decides the state shown, and the first phase after it, is written at once; the others at the next beat.
+        const Heartbeat before = now();
+        const bool isNotable = phase == kPhasePaused || before.phase == kPhasePaused || before.phase == kPhaseStarting;
+        change(isNotable, [&](Heartbeat& beat) {
+            beat.step = step;
+            if (beat.phase != phase) {
+                beat.phase = phase;
+                beat.phaseSinceMs = m_clock.wallMilliseconds();
+            }
+        });
+    }
+
     void setOperation(std::string_view name, std::int64_t sequence)
     {
-        const std::scoped_lock lock(m_mutex);
-        m_beat.operation = name;
-        m_beat.sequence = std::max(sequence, m_beat.sequence);
-        m_beat.operationSinceMs = m_clock.wallMilliseconds();
+        change(false, [&](Heartbeat& beat) {
+            beat.operation = name;
+            beat.sequence = std::max(sequence, beat.sequence);
+            beat.operationSinceMs = m_clock.wallMilliseconds();
+        });
     }
 
-    void setLastStep(std::int64_t step)
+    void finish(Outcome outcome, std::string_view reason, bool lostPeer)
     {
-        const std::scoped_lock lock(m_mutex);
-        m_beat.lastStep = step;
-        write(); // at once: the exit record of a killed rank says how far it came
-    }
-
-    void finish(Outcome outcome, std::string_view reason)
-    {
-        const std::scoped_lock lock(m_mutex);
-        m_beat.outcome = outcome;
-        m_beat.reason = reason;
-        m_beat.phase = nameOf(outcome);
-        m_beat.phaseSinceMs = m_clock.wallMilliseconds();
-        write();
+        change(true, [&](Heartbeat& beat) {
+            beat.outcome = outcome;
+            beat.reason = reason;
+            beat.lostPeer = lostPeer;
+            // Where it failed is worth more than the word.
+            if (outcome != Outcome::Failed)
+                beat.phase = nameOf(outcome);
+            beat.phaseSinceMs = m_clock.wallMilliseconds();
+        });
     }
 
 private:
     // Signals to the process go to the rank's own threads, whose waits they are meant to interrupt.
-    void startThread()
+    void startThreads()
     {
         sigset_t all;
         sigset_t before;
         sigfillset(&all);
         ::pthread_sigmask(SIG_BLOCK, &all, &before);
-        m_thread = std::jthread([this](const std::stop_token& stop) { run(stop); });
+        m_threads.emplace_back([this](const std::stop_token& stop) { repeat(stop, [this] { write(); }); });
+        if (m_descriptor >= 0)
+            m_threads.emplace_back([this](const std::stop_token& stop) { repeat(stop, [this] { send(); }); });
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 
-    void run(const std::stop_token& stop)
+    void repeat(const std::stop_token& stop, const std::function<void()>& work)
     {
-        std::unique_lock lock(m_mutex);
         while (!stop.stop_requested()) {
-            m_wake.wait_for(lock, stop, std::chrono::duration<double>(m_interval), [] { return false; });
+            {
+                std::unique_lock lock(m_mutex);
+                m_wake.wait_for(lock, stop, std::chrono::duration<double>(m_interval), [] { return false; });
+            }
             if (!stop.stop_requested())
-                write();
+                work();
         }
+    }
+
+    Heartbeat now()
+    {
+        const std::scoped_lock lock(m_mutex);
+        m_beat.wallMs = m_clock.wallMilliseconds();
+        return m_beat;
     }
 
     void write()
     {
-        m_beat.wallMs = m_clock.wallMilliseconds();
-        replaceFile(m_path, toText(m_beat));
+        send(); // first: a file can hang
+        const std::scoped_lock lock(m_fileMutex);
+        replaceFile(m_path, toText(now()));
+    }
+
+    // A pipe that is full has a supervisor that does not read; the next beat may find room.
+    void send()
+    {
+        if (m_descriptor < 0)
+            return;
+        const std::string text = toText(now());
+        [[maybe_unused]] const ssize_t written = ::write(m_descriptor, text.data(), text.size());
     }
 
     const Clock& m_clock;
     double m_interval;
+    int m_descriptor;
     std::filesystem::path m_path;
-    std::mutex m_mutex; // guards m_beat and the file
+    std::mutex m_fileMutex; // guards the file
+    std::mutex m_mutex;     // guards m_beat, never while something is written
     std::condition_variable_any m_wake;
     Heartbeat m_beat;
-    std::jthread m_thread; // last: it uses all of the above
+    std::vector<std::jthread> m_threads; // last: they use all of the above
 };
 
 HeartbeatWriter::HeartbeatWriter(const RunFolder& folder, std::int64_t rank, HeartbeatOptions options)
@@ -180,10 +230,18 @@ HeartbeatWriter::HeartbeatWriter(const RunFolder& folder, std::int64_t rank, Hea
 
 HeartbeatWriter::~HeartbeatWriter() = default;
 void HeartbeatWriter::setPhase(std::int64_t step, std::string_view phase) { m_impl->setPhase(step, phase); }
+
+void HeartbeatWriter::setLastStep(std::int64_t step)
+{
+    // At once: the exit record of a killed rank says how far it came.
+    m_impl->change(true, [step](Heartbeat& beat) { beat.lastStep = step; });
+}
+
 void HeartbeatWriter::beginOperation(std::string_view name, std::int64_t sequence) { m_impl->setOperation(name, sequence); }
 void HeartbeatWriter::endOperation() { m_impl->setOperation({}, -1); }
-void HeartbeatWriter::setLastStep(std::int64_t step) { m_impl->setLastStep(step); }
-void HeartbeatWriter::finish(Outcome outcome, std::string_view reason) { m_impl->finish(outcome, reason); }
+
+void HeartbeatWriter::finish(Outcome outcome, std::string_view reason) { m_impl->finish(outcome, reason, false); }
+void HeartbeatWriter::finishWithoutPeer(std::string_view reason) { m_impl->finish(Outcome::Failed, reason, true); }
 
 std::vector<Heartbeat> readHeartbeats(const RunFolder& folder)
 {
@@ -194,11 +252,19 @@ std::vector<Heartbeat> readHeartbeats(const RunFolder& folder)
             continue;
         std::ifstream file(entry->path(), std::ios::binary);
         const std::string text { std::istreambuf_iterator<char>(file), {} };
-        if (auto beat = fromText(text))
+        if (auto beat = beatFromText(text))
             beats.push_back(std::move(*beat));
     }
     std::ranges::sort(beats, {}, [](const Heartbeat& beat) { return std::pair(beat.rank, beat.host); });
     return beats;
+}
+
+void recordDeath(const RunFolder& folder, Heartbeat last, std::string_view reason)
+{
+    last.outcome = Outcome::Failed;
+    last.reason = reason;
+    last.lostPeer = false;
+    replaceFile(fileOf(folder, last), toText(last));
 }
 
 void removeHeartbeats(const RunFolder& folder)

@@ -1,5 +1,6 @@
 // heartbeat/<host>.<rank>: a small file that each rank rewrites every few seconds from a thread of its own, so that it stays fresh
-// inside long phases and collectives. It says the step and phase, and at the end the outcome.
+// inside long phases and collectives. It says the step, the phase and the operation of all ranks it takes part in, and at the end
+// the outcome. The same beat goes to the supervisor through a pipe from another thread, which no slow file system can hold up.
 #pragma once
 
 #include "backend/core/clock.h"
@@ -31,6 +32,7 @@ struct Heartbeat {
     std::int64_t operationSinceMs = 0;
     std::optional<Outcome> outcome; // set by finish()
     std::string reason;
+    bool lostPeer = false;          // it ended because another rank was gone
 };
 
 // Phase words that decide the state shown; all other words mean running.
@@ -40,7 +42,14 @@ inline constexpr std::string_view kPhasePaused = "paused";
 struct HeartbeatOptions {
     double intervalSeconds = 2.0;
     const Clock* clock = nullptr;
+    int descriptor = -1; // of a pipe to the supervisor (RankEnvironment::beatDescriptor); -1: none
 };
+
+// A beat as it goes through the pipe, one line of text; nothing for other text.
+std::string toText(const Heartbeat& beat);
+std::optional<Heartbeat> beatFromText(const std::string& text);
+// Where a rank was: "step 12, in update, in operation 340 (reduce gradients)".
+std::string placeOf(const Heartbeat& beat);
 
 // Used by a rank. Thread-safe. Trouble with writing a beat never disturbs training.
 class HeartbeatWriter {
@@ -57,6 +66,7 @@ public:
     void setLastStep(std::int64_t step);                      // a step is committed; written at once
     // The last beat, written at once: how this rank ends and why. The supervisor puts it into the exit record.
     void finish(Outcome outcome, std::string_view reason);
+    void finishWithoutPeer(std::string_view reason); // failed, but another rank is the reason
 
 private:
     class Impl;
@@ -66,5 +76,7 @@ private:
 // All readable heartbeats of a run, by rank.
 std::vector<Heartbeat> readHeartbeats(const RunFolder& folder);
 void removeHeartbeats(const RunFolder& folder);
+// Writes the end of a rank that could not do it itself, for the window and for the ranks that still live.
+void recordDeath(const RunFolder& folder, Heartbeat last, std::string_view reason);
 
 } // namespace midpoint::launch

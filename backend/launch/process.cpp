@@ -18,19 +18,6 @@ namespace {
 
 constexpr int kExecFailed = 127;
 
-struct Pipe {
-    OwnedDescriptor read;
-    OwnedDescriptor write;
-};
-
-Pipe makePipe()
-{
-    std::array<int, 2> ends {};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-        throw Error(ErrorKind::Resource, concat("cannot make a pipe: ", std::strerror(errno)));
-    return { OwnedDescriptor(ends[0]), OwnedDescriptor(ends[1]) };
-}
-
 // Argument and environment blocks, made before the fork: after it only async-signal-safe calls are allowed.
 class Blocks {
 public:
@@ -99,6 +86,14 @@ int readReport(int descriptor)
 
 } // namespace
 
+Pipe makePipe()
+{
+    std::array<int, 2> ends {};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+        throw Error(ErrorKind::Resource, concat("cannot make a pipe: ", std::strerror(errno)));
+    return { OwnedDescriptor(ends[0]), OwnedDescriptor(ends[1]) };
+}
+
 void OwnedDescriptor::reset()
 {
     if (m_value >= 0)
@@ -106,7 +101,7 @@ void OwnedDescriptor::reset()
     m_value = -1;
 }
 
-ChildProcess::ChildProcess(const std::vector<std::string>& command, const Environment& extra)
+ChildProcess::ChildProcess(const std::vector<std::string>& command, const Environment& extra, const std::vector<int>& inherited)
 {
     const Blocks blocks(command, extra);
     Pipe output = makePipe();
@@ -125,6 +120,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const Enviro
         ::dup2(nothing.value(), STDIN_FILENO);
         ::dup2(output.write.value(), STDOUT_FILENO);
         ::dup2(errors.write.value(), STDERR_FILENO);
+        for (const int descriptor : inherited)
+            ::fcntl(descriptor, F_SETFD, 0);
         becomeProgram(blocks, report.write.value());
     }
     ::setpgid(m_pid, m_pid); // both sides, so that it holds whoever runs first

@@ -42,6 +42,12 @@ private:
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
+struct Pipe {
+    OwnedDescriptor read;
+    OwnedDescriptor write;
+};
+Pipe makePipe(); // closed on exec; throws Error{Resource}
+
 // How a process ended.
 struct ProcessEnd {
     int code = 0;
@@ -51,8 +57,9 @@ struct ProcessEnd {
 // A child in a process group of its own that dies with the calling thread.
 class ChildProcess {
 public:
-    // Throws Error{Resource} if the program cannot be started.
-    ChildProcess(const std::vector<std::string>& command, const Environment& extra);
+    // `inherited`: descriptors of this process that the child keeps, under the same numbers. Throws Error{Resource} if the program
+    // cannot be started.
+    ChildProcess(const std::vector<std::string>& command, const Environment& extra, const std::vector<int>& inherited = {});
     ChildProcess(ChildProcess&&) noexcept = default;
     ChildProcess& operator=(ChildProcess&&) noexcept = default;
 

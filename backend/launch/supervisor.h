@@ -1,10 +1,12 @@
-// `midpoint train`: one supervisor per run and host. It holds run.lock, starts one rank process per device, passes signals on, kills
-// the other ranks when one dies, and writes the exit record. It holds no model and no torch.
+// `midpoint train`: one supervisor per run and host. It starts one rank process per device, passes signals on, notices a rank that
+// dies or gives no sign of life, ends the others then, and that of the first host holds run.lock and writes the exit record. It
+// holds no model and no torch.
 #pragma once
 
 #include "backend/core/clock.h"
 #include "backend/core/log.h"
 #include "backend/launch/exit_record.h"
+#include "backend/launch/rank_environment.h"
 #include "backend/launch/run_folder.h"
 
 #include <cstdint>
@@ -24,9 +26,19 @@ struct SupervisorOptions {
     // Program and arguments of a rank; "--run DIR" and "--rank N" are not added: write {run} and {rank} where they belong.
     // Default use: { executablePath(), "rank", "--run", "{run}" }; rank and world size are in the environment.
     std::vector<std::string> rankCommand;
-    std::int64_t ranks = 1;
+    std::int64_t ranks = 1;                 // on this host
+    // Several hosts, each with a supervisor; the first one's listens at this address for the others (node_channel.h).
+    std::int64_t nodes = 1;
+    std::int64_t node = 0;
     std::string masterAddress = "127.0.0.1";
-    std::int64_t masterPort = 0;            // 0: a free port is chosen
+    std::int64_t masterPort = 0;
+    double rendezvousSeconds = 60.0;        // for the supervisors to meet
+    // Started by another launcher, one process per rank: this one supervises the rank of that place alone.
+    std::optional<ForeignPlace> foreign;
+    std::string version;                    // of this program and of the configuration, to be compared between hosts and ranks
+    std::string configHash;
+    double livenessSeconds = 10.0;          // a rank or host without a sign of life for so long is lost
+    double failGraceSeconds = 3.0;          // after a failure, for the other ranks to end by themselves
     double stopGraceSeconds = 60.0;         // from the first stop signal to SIGKILL
     double killGraceSeconds = 5.0;          // from the second stop signal to SIGKILL
     // Standard output of rank 0 as it comes (progress lines or a bar with '\r'); everything also goes to log/rank0.log.
@@ -34,8 +46,8 @@ struct SupervisorOptions {
     std::function<void(std::string_view)> onProgress;
 };
 
-// Environment that each rank gets: RANK, LOCAL_RANK, WORLD_SIZE, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT, MIDPOINT_RUN,
-// MIDPOINT_PROGRESS = bar | lines (is the supervisor's standard output a terminal), MIDPOINT_COLUMNS.
+// A rank finds its place in its environment (rank_environment.h), with MIDPOINT_RUN, MIDPOINT_PROGRESS = bar | lines (is the
+// supervisor's standard output a terminal) and MIDPOINT_COLUMNS.
 //
 // A rank ends with HeartbeatWriter::finish(outcome, reason) and exit code 0 (finished or stopped) or another (failed). The first
 // SIGTERM asks it to stop with a checkpoint; a second one to stop at once.
@@ -50,18 +62,5 @@ ExitRecord supervise(const SupervisorOptions& options, LogSink& log, const Clock
 std::int64_t startDetached(const std::vector<std::string>& command, const std::filesystem::path& log);
 
 std::filesystem::path executablePath(); // of this process
-
-// What a rank reads from its environment; defaults (0 of 1) when started by hand.
-struct RankEnvironment {
-    std::int64_t rank = 0;
-    std::int64_t localRank = 0;
-    std::int64_t worldSize = 1;
-    std::int64_t localWorldSize = 1;
-    std::string masterAddress = "127.0.0.1";
-    std::int64_t masterPort = 0;
-    bool wantsProgressBar = false;
-    std::int64_t columns = 80;
-};
-RankEnvironment rankEnvironment(); // throws Error{Usage} for values that are not numbers or do not fit together
 
 } // namespace midpoint::launch

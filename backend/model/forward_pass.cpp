@@ -116,7 +116,8 @@ std::unique_ptr<ForwardPass> Model::forward(const PackedBatch& batch, const Scor
     return pass;
 }
 
-void Model::backward(std::unique_ptr<ForwardPass> pass, const torch::Tensor& gradLogprobs, const torch::Tensor& gradEntropy)
+void Model::backward(std::unique_ptr<ForwardPass> pass, const torch::Tensor& gradLogprobs, const torch::Tensor& gradEntropy,
+    const std::function<void(std::int64_t layer)>& completed)
 {
     m_state->ensureGradients();
     const torch::NoGradGuard noGradient;
@@ -130,13 +131,19 @@ void Model::backward(std::unique_ptr<ForwardPass> pass, const torch::Tensor& gra
         gradLogprobs.to(torch::kFloat32).contiguous(),
         gradEntropy.defined() ? gradEntropy.to(torch::kFloat32).contiguous() : torch::Tensor(), gradients.head);
     gradient = rmsNormBackward(saved.last, weights.finalNorm, saved.finalInverse, gradient, gradients.finalNorm);
+    if (completed)
+        completed(static_cast<std::int64_t>(weights.layers.size()));
     for (std::size_t i = weights.layers.size(); i-- > 0;) {
         LayerActivations activations = std::move(saved.layers[i]); // freed when its layer is done
         if (m_state->options.activationCheckpointing)
             layerForward(context, weights.layers[i], torch::Tensor(activations.x), &activations);
         gradient = layerBackward(context, weights.layers[i], activations, gradient, gradients.layers[i]);
+        if (completed)
+            completed(static_cast<std::int64_t>(i));
     }
     gradients.embedding.index_add_(0, tokenTensor(saved.batch), gradient.to(torch::kFloat32));
+    if (completed)
+        completed(kEmbeddingLayer);
 }
 
 } // namespace midpoint::model

@@ -72,7 +72,7 @@ void Model::State::ensureGradients()
     if (parameters.front().gradient.defined())
         return;
     for (Parameter& parameter : parameters)
-        parameter.gradient = torch::zeros_like(parameter.value);
+        parameter.gradient = torch::zeros_like(parameter.compute, torch::kFloat32);
     gradients = bindWeights(config, slots, parameters, &Parameter::gradient);
 }
 

@@ -11,7 +11,9 @@
 
 #include <torch/types.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,12 +37,17 @@ struct ParameterPart {
     std::int64_t rows = 0;
 };
 
+// Where a backward pass, which goes from the last layer to the first, completes a gradient: a layer's number, the largest
+// number for what stands above the last one, and this for the embedding.
+inline constexpr std::int64_t kEmbeddingLayer = -1;
+
 struct Parameter {
     std::string name;            // "layers.0.qkv.weight"
-    torch::Tensor value = {};    // float32 master
+    torch::Tensor value = {};    // float32 master; undefined while its shards lie on several ranks (policy/adamw.h)
     torch::Tensor compute = {};  // the master itself when computing in float32, otherwise its rounded copy
     torch::Tensor gradient = {}; // float32, undefined until the first backward pass or zeroGradients()
     std::vector<ParameterPart> parts = {};
+    std::int64_t layer = kEmbeddingLayer;
 };
 
 // The compute weights by role, for the rollout engine and the layers. Absent biases and norms are undefined tensors.
@@ -120,7 +127,9 @@ public:
     // The training pass: scores now, gradients later. Each pass is used for one backward.
     std::unique_ptr<ForwardPass> forward(const PackedBatch& batch, const ScoreOptions& options) const;
     // Adds the gradient of a loss with d loss / d logprobs and (undefined: zero) d loss / d entropy to the parameters.
-    void backward(std::unique_ptr<ForwardPass> pass, const torch::Tensor& gradLogprobs, const torch::Tensor& gradEntropy = {});
+    // `completed` is called with Parameter::layer as soon as nothing more is added to the gradients of that layer.
+    void backward(std::unique_ptr<ForwardPass> pass, const torch::Tensor& gradLogprobs, const torch::Tensor& gradEntropy = {},
+        const std::function<void(std::int64_t layer)>& completed = {});
 
     // A Hugging Face folder: config.json as read with its dtype set, model.safetensors in `dtype`, generation_config.json,
     // and tokenizer files copied from `tokenizerFolder` (if not empty).

@@ -4,6 +4,7 @@
 #include "backend/core/text.h"
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 namespace midpoint::model {
@@ -69,6 +70,14 @@ std::vector<std::int64_t> partShape(const ParameterSlot& slot, const ParameterPa
     std::vector<std::int64_t> shape = slot.shape;
     shape[0] = part.rows;
     return shape;
+}
+
+// A backward pass goes from the last layer to the first and ends at the embedding (Parameter::layer).
+std::int64_t completedAt(const ParameterSlot& slot)
+{
+    if (slot.layer >= 0)
+        return slot.layer;
+    return slot.kind == ParameterKind::Embedding ? kEmbeddingLayer : std::numeric_limits<std::int64_t>::max();
 }
 
 // Weights that would silently be left out change the model; only those known to carry nothing are passed over.
@@ -145,7 +154,7 @@ std::vector<Parameter> readParameters(
     const WeightFiles files(folder);
     std::vector<Parameter> parameters;
     for (const ParameterSlot& slot : slots) {
-        Parameter parameter { .name = slot.name, .value = torch::empty(slot.shape), .parts = slot.parts };
+        Parameter parameter { .name = slot.name, .value = torch::empty(slot.shape), .parts = slot.parts, .layer = completedAt(slot) };
         for (const ParameterPart& part : slot.parts)
             parameter.value.narrow(0, part.firstRow, part.rows).copy_(files.read(part.name, partShape(slot, part), torch::kFloat32));
         parameters.push_back(std::move(parameter));
@@ -170,7 +179,7 @@ std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots,
             for (std::int64_t i = 0; i < value.numel(); ++i)
                 out[i] = static_cast<float>(deviation * rng.normal());
         }
-        parameters.push_back({ .name = slot.name, .value = std::move(value), .parts = slot.parts });
+        parameters.push_back({ .name = slot.name, .value = std::move(value), .parts = slot.parts, .layer = completedAt(slot) });
     }
     return parameters;
 }

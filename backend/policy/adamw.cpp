@@ -30,48 +30,115 @@ double learningRateAt(const config::OptimizerSection& settings, std::int64_t ste
     return settings.learningRate * (settings.minLearningRateRatio + (1.0 - settings.minLearningRateRatio) * share);
 }
 
-double gradientNorm(std::span<const model::Parameter> parameters)
+double gradientSquares(std::span<const model::Parameter> parameters, std::int64_t rank, std::int64_t ranks)
 {
     double sum = 0.0;
-    for (const model::Parameter& parameter : parameters)
-        sum += std::pow(torch::linalg_vector_norm(parameter.gradient).item<double>(), 2);
-    return std::sqrt(sum);
+    for (const model::Parameter& parameter : parameters) {
+        const Shard shard = shardOf(parameter.gradient.numel(), rank, ranks);
+        if (shard.count > 0)
+            sum += std::pow(torch::linalg_vector_norm(shardView(parameter.gradient, shard)).item<double>(), 2);
+    }
+    return sum;
 }
 
-AdamW::AdamW(std::span<const model::Parameter> parameters, const config::OptimizerSection& settings)
+double gradientNorm(std::span<const model::Parameter> parameters) { return std::sqrt(gradientSquares(parameters)); }
+
+AdamW::AdamW(std::span<model::Parameter> parameters, const config::OptimizerSection& settings, std::int64_t rank, std::int64_t ranks)
     : m_settings(settings)
+    , m_rank(rank)
+    , m_ranks(ranks)
 {
     for (const model::Parameter& parameter : parameters) {
         m_names.push_back(parameter.name);
-        m_first.push_back(torch::zeros_like(parameter.value));
-        m_second.push_back(torch::zeros_like(parameter.value));
+        m_shapes.push_back(parameter.value.sizes().vec());
+        m_masters.push_back(shardView(parameter.value, shard(m_masters.size())));
+        m_first.push_back(torch::zeros_like(m_masters.back()));
+        m_second.push_back(torch::zeros_like(m_masters.back()));
+        m_ownsMasters = m_ownsMasters || (ranks > 1 && parameter.compute.defined() && !parameter.compute.is_same(parameter.value));
     }
+    if (m_ownsMasters)
+        takeMasters(parameters);
+}
+
+Shard AdamW::shard(std::size_t parameter) const
+{
+    std::int64_t elements = 1;
+    for (const std::int64_t size : m_shapes[parameter])
+        elements *= size;
+    return shardOf(elements, m_rank, m_ranks);
 }
 
 void AdamW::step(std::span<model::Parameter> parameters, double learningRate, double gradientScale)
 {
     MIDPOINT_ASSERT(parameters.size() == m_names.size(), "the optimizer was made for these parameters");
     ++m_updates;
-    std::vector<torch::Tensor> values, gradients;
-    for (const model::Parameter& parameter : parameters) {
-        values.push_back(parameter.value);
-        gradients.push_back(parameter.gradient);
+    std::vector<torch::Tensor> values, gradients, first, second;
+    for (std::size_t p = 0; p < parameters.size(); ++p) {
+        if (shard(p).count == 0)
+            continue;
+        values.push_back(m_masters[p]);
+        gradients.push_back(shardView(parameters[p].gradient, shard(p)));
+        first.push_back(m_first[p]);
+        second.push_back(m_second[p]);
     }
     const std::vector<torch::Tensor> updates(values.size(), torch::full({}, m_updates, torch::kFloat32));
     // The fused form divides by its gradient scale.
     const torch::Tensor divisor = torch::full({}, 1.0 / gradientScale, torch::kFloat32);
-    at::_fused_adamw_(values, gradients, m_first, m_second, {}, updates, learningRate, m_settings.beta1, m_settings.beta2,
+    at::_fused_adamw_(values, gradients, first, second, {}, updates, learningRate, m_settings.beta1, m_settings.beta2,
         m_settings.weightDecay, m_settings.epsilon, false, false, divisor);
+    for (std::size_t p = 0; p < parameters.size(); ++p)
+        if (parameters[p].compute.defined() && !parameters[p].compute.is_same(parameters[p].value))
+            shardView(parameters[p].compute, shard(p)).copy_(m_masters[p]);
 }
 
-std::vector<model::NamedTensor> AdamW::state() const
+torch::Tensor AdamW::whole(std::size_t parameter, const torch::Tensor& own, RankGroup& ranks) const
+{
+    if (m_ranks == 1)
+        return own;
+    const torch::Tensor all = torch::empty(m_shapes[parameter], own.options());
+    shardView(all, shard(parameter)).copy_(own);
+    ranks.gatherShards({ &all, 1 });
+    return all;
+}
+
+std::vector<model::NamedTensor> AdamW::state(RankGroup& ranks) const
 {
     std::vector<model::NamedTensor> tensors { { "updates", torch::full({ 1 }, m_updates, torch::kInt64) } };
     for (std::size_t p = 0; p < m_names.size(); ++p) {
-        tensors.emplace_back("first." + m_names[p], m_first[p]);
-        tensors.emplace_back("second." + m_names[p], m_second[p]);
+        tensors.emplace_back("first." + m_names[p], whole(p, m_first[p], ranks));
+        tensors.emplace_back("second." + m_names[p], whole(p, m_second[p], ranks));
+        if (m_rank != 0)
+            tensors.clear();
     }
     return tensors;
+}
+
+void AdamW::gatherMasters(std::span<model::Parameter> parameters, RankGroup& ranks) const
+{
+    for (std::size_t p = 0; m_ownsMasters && p < parameters.size(); ++p) {
+        parameters[p].value = whole(p, m_masters[p], ranks);
+        if (m_rank != 0)
+            parameters[p].value.reset();
+    }
+}
+
+void AdamW::releaseMasters(std::span<model::Parameter> parameters) const
+{
+    for (std::size_t p = 0; m_ownsMasters && p < parameters.size(); ++p)
+        parameters[p].value.reset();
+}
+
+void AdamW::makeRoomForMasters(std::span<model::Parameter> parameters) const
+{
+    for (std::size_t p = 0; m_ownsMasters && p < parameters.size(); ++p)
+        parameters[p].value = torch::empty(m_shapes[p], m_masters[p].options());
+}
+
+void AdamW::takeMasters(std::span<model::Parameter> parameters)
+{
+    for (std::size_t p = 0; m_ownsMasters && p < parameters.size(); ++p)
+        m_masters[p] = shardView(parameters[p].value, shard(p)).clone();
+    releaseMasters(parameters);
 }
 
 void AdamW::restore(std::span<const model::NamedTensor> state)
@@ -89,8 +156,8 @@ void AdamW::restore(std::span<const model::NamedTensor> state)
     const std::int64_t updates = require("updates", { 1 }, torch::kInt64).item<std::int64_t>();
     std::vector<torch::Tensor> first, second;
     for (std::size_t p = 0; p < m_names.size(); ++p) {
-        first.push_back(require("first." + m_names[p], m_first[p].sizes(), torch::kFloat32).clone());
-        second.push_back(require("second." + m_names[p], m_second[p].sizes(), torch::kFloat32).clone());
+        first.push_back(shardView(require("first." + m_names[p], m_shapes[p], torch::kFloat32).contiguous(), shard(p)).clone());
+        second.push_back(shardView(require("second." + m_names[p], m_shapes[p], torch::kFloat32).contiguous(), shard(p)).clone());
     }
     m_updates = updates;
     m_first = std::move(first);

@@ -20,6 +20,14 @@ bool isFull(std::span<const TrainGroup> groups, const config::BatchSection& batc
                                    : static_cast<std::int64_t>(groups.size()) >= batch.promptsPerUpdate;
 }
 
+TrainGroup withoutRows(const TrainGroup& group)
+{
+    TrainGroup empty { .id = group.id, .promptTokens = group.promptTokens, .rows = {} };
+    empty.isReplayed = group.isReplayed;
+    empty.isCarried = group.isCarried;
+    return empty;
+}
+
 bool hasTokens(const TrainGroup& group)
 {
     return std::any_of(group.rows.begin(), group.rows.end(), [](const TrainRow& row) { return !row.tokens.empty(); });
@@ -52,6 +60,32 @@ Division divide(std::vector<TrainGroup> groups, const DivisionSettings& settings
 }
 
 std::int64_t fedTokens(const TrainRow& row) { return std::max<std::int64_t>(static_cast<std::int64_t>(row.tokens.size()) - 1, 0); }
+
+std::vector<TrainGroup> shareOf(std::vector<TrainGroup> groups, std::int64_t rank, std::int64_t ranks)
+{
+    if (ranks == 1)
+        return groups;
+    double total = 0.0;
+    for (const TrainGroup& group : groups)
+        for (const TrainRow& row : group.rows)
+            total += static_cast<double>(row.tokens.size());
+    // A row belongs to the rank that the middle of its tokens falls to.
+    std::vector<TrainGroup> share;
+    double before = 0.0;
+    for (TrainGroup& group : groups) {
+        TrainGroup part = withoutRows(group);
+        for (TrainRow& row : group.rows) {
+            const auto tokens = static_cast<double>(row.tokens.size());
+            const double middle = (before + tokens / 2.0) / std::max(total, 1.0);
+            before += tokens;
+            if (std::min(static_cast<std::int64_t>(middle * static_cast<double>(ranks)), ranks - 1) == rank)
+                part.rows.push_back(std::move(row));
+        }
+        if (!part.rows.empty())
+            share.push_back(std::move(part));
+    }
+    return share;
+}
 
 std::vector<MicroBatch> pack(std::span<const TrainGroup> groups, std::int64_t tokensPerMicrobatch)
 {

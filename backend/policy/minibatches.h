@@ -25,6 +25,10 @@ struct DivisionSettings {
 // In the order given; groups are never split between mini-batches.
 Division divide(std::vector<TrainGroup> groups, const DivisionSettings& settings);
 
+// The part of a mini-batch that one rank computes: its rows in their order, cut where the ranks have equal numbers of tokens.
+// At most one group is cut in two between neighbours, so that prompts are rarely computed twice.
+std::vector<TrainGroup> shareOf(std::vector<TrainGroup> groups, std::int64_t rank, std::int64_t ranks);
+
 // Some rows of one group.
 struct GroupRows {
     const TrainGroup* group = nullptr;

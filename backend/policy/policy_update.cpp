@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
+#include <functional>
+#include <utility>
 
 namespace midpoint::policy {
 namespace {
@@ -149,12 +152,22 @@ torch::Tensor flatten(const std::vector<std::vector<double>>& rows, std::int64_t
     return out;
 }
 
-std::string firstBadGradient(std::span<const model::Parameter> parameters)
+// In this rank's shards; empty: none.
+std::string firstBadGradient(std::span<const model::Parameter> parameters, const RankGroup& ranks)
 {
-    for (const model::Parameter& parameter : parameters)
-        if (!torch::isfinite(parameter.gradient).all().item<bool>())
+    for (const model::Parameter& parameter : parameters) {
+        const Shard shard = shardOf(parameter.gradient.numel(), ranks.rank(), ranks.size());
+        if (!torch::isfinite(shardView(parameter.gradient, shard)).all().item<bool>())
             return parameter.name;
-    return "the sum of squares";
+    }
+    return {};
+}
+
+void setOldLogprobs(std::span<TrainGroup> groups, PolicyUpdate::Logprobs logprobs)
+{
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        for (std::size_t r = 0; r < groups[g].rows.size(); ++r)
+            groups[g].rows[r].oldLogprobs = std::move(logprobs[g][r]);
 }
 
 } // namespace
@@ -171,6 +184,14 @@ struct PolicyUpdate::Accumulated {
     std::int64_t packedTokens = 0;
 };
 
+// One optimizer update: this rank's rows, and what all ranks have together.
+struct PolicyUpdate::MiniBatch {
+    std::vector<TrainGroup> groups;
+    LossNormaliser counts;
+    std::vector<std::int64_t> allGroups; // ids
+    std::int64_t allRows = 0;
+};
+
 UpdateSettings updateSettings(const config::RunConfig& config)
 {
     return { .policy = config.policy, .optimizer = config.optimizer, .batch = config.batch,
@@ -182,8 +203,9 @@ PolicyUpdate::PolicyUpdate(model::Model& model, const UpdateSettings& settings, 
     : m_model(model)
     , m_settings(settings)
     , m_reference(reference)
-    , m_ranks(ranks)
-    , m_optimizer(model.parameters(), settings.optimizer)
+    , m_ranks(ranks != nullptr ? *ranks : m_alone)
+    , m_buckets(model.parameters())
+    , m_optimizer(model.parameters(), settings.optimizer, m_ranks.rank(), m_ranks.size())
 {
     lossSettings(settings); // refuses unknown names before a rollout was paid for
     learningRateAt(settings.optimizer, settings.optimizer.warmupSteps, settings.steps);
@@ -198,24 +220,22 @@ UpdateReport PolicyUpdate::step(std::vector<TrainGroup> groups, std::int64_t ste
     UpdateReport report;
     report.droppedGroups = division.droppedGroups;
     report.learningRate = learningRateAt(m_settings.optimizer, step, m_settings.steps);
-    prepareOlderRows(division.miniBatches);
+    std::vector<MiniBatch> miniBatches = takeShares(std::move(division.miniBatches));
+    prepareOlderRows(miniBatches);
 
     Accumulated total;
-    // Ranks that have fewer updates than others take part with empty ones.
-    const auto own = static_cast<std::int64_t>(division.miniBatches.size());
-    const std::int64_t updates = m_ranks == nullptr ? own : m_ranks->maximum(own);
-    division.miniBatches.resize(static_cast<std::size_t>(updates));
-    for (std::int64_t update = 0; update < updates; ++update) {
-        std::vector<TrainGroup>& miniBatch = division.miniBatches[static_cast<std::size_t>(update)];
+    for (std::int64_t update = 0; update < std::ssize(miniBatches); ++update) {
+        const MiniBatch& miniBatch = miniBatches[static_cast<std::size_t>(update)];
         const bool mayStop = report.updates == 0; // later the step is finished, so that a stop never leaves half of one
         Accumulated sums = accumulate(miniBatch, mayStop ? stop : std::stop_token());
         if (update == 0 && measureDifference(sums, report)) {
-            recomputeBehaviour(division.miniBatches);
+            recomputeBehaviour(miniBatches);
             sums = accumulate(miniBatch, stop);
         }
         apply(update, miniBatch, sums, report);
         addTo(total, sums);
     }
+    addOverRanks(total, report);
     finishReport(total, report);
     m_carried = std::move(division.carried);
     for (TrainGroup& group : m_carried) {
@@ -227,50 +247,63 @@ UpdateReport PolicyUpdate::step(std::vector<TrainGroup> groups, std::int64_t ste
     return report;
 }
 
+std::vector<PolicyUpdate::MiniBatch> PolicyUpdate::takeShares(std::vector<std::vector<TrainGroup>> miniBatches) const
+{
+    std::vector<MiniBatch> taken;
+    for (std::vector<TrainGroup>& groups : miniBatches) {
+        MiniBatch& miniBatch = taken.emplace_back();
+        miniBatch.counts = countTokens(groups);
+        for (const TrainGroup& group : groups) {
+            miniBatch.allGroups.push_back(group.id);
+            miniBatch.allRows += std::ssize(group.rows);
+        }
+        miniBatch.groups = shareOf(std::move(groups), m_ranks.rank(), m_ranks.size());
+    }
+    return taken;
+}
+
 // Log-probs that only a forward pass can give: of the policy before this step for rows that an older one sampled, and of
-// the reference.
-void PolicyUpdate::prepareOlderRows(std::vector<std::vector<TrainGroup>>& miniBatches) const
+// the reference. Of this rank's rows.
+void PolicyUpdate::prepareOlderRows(std::vector<MiniBatch>& miniBatches) const
 {
     std::vector<TrainGroup*> places;
     std::vector<TrainGroup> older; // taken out, so that one pass packs them all
-    for (std::vector<TrainGroup>& miniBatch : miniBatches)
-        for (TrainGroup& group : miniBatch)
+    for (MiniBatch& miniBatch : miniBatches)
+        for (TrainGroup& group : miniBatch.groups)
             if (!isFresh(group) && lacksOldLogprobs(group)) {
                 places.push_back(&group);
                 older.push_back(std::move(group));
             }
-    fillOldLogprobs(older);
+    setOldLogprobs(older, logprobsUnder(m_model, older));
     for (std::size_t i = 0; i < places.size(); ++i)
         *places[i] = std::move(older[i]);
     if (m_settings.policy.klCoefficient == 0.0)
         return;
-    for (std::vector<TrainGroup>& miniBatch : miniBatches) {
-        Logprobs logprobs = logprobsUnder(*m_reference, miniBatch);
-        for (std::size_t g = 0; g < miniBatch.size(); ++g)
-            for (std::size_t r = 0; r < miniBatch[g].rows.size(); ++r)
-                miniBatch[g].rows[r].referenceLogprobs = std::move(logprobs[g][r]);
+    for (MiniBatch& miniBatch : miniBatches) {
+        Logprobs logprobs = logprobsUnder(*m_reference, miniBatch.groups);
+        for (std::size_t g = 0; g < miniBatch.groups.size(); ++g)
+            for (std::size_t r = 0; r < miniBatch.groups[g].rows.size(); ++r)
+                miniBatch.groups[g].rows[r].referenceLogprobs = std::move(logprobs[g][r]);
     }
 }
 
-PolicyUpdate::Accumulated PolicyUpdate::accumulate(const std::vector<TrainGroup>& miniBatch, const std::stop_token& stop)
+// Leaves the gradients of the mini-batch, added up over the ranks, in this rank's shards.
+PolicyUpdate::Accumulated PolicyUpdate::accumulate(const MiniBatch& miniBatch, const std::stop_token& stop)
 {
-    const LossNormaliser own = countTokens(miniBatch);
-    std::array<double, 2> counts { own.tokens, own.sequences };
-    if (m_ranks != nullptr)
-        m_ranks->sum(counts);
-    const LossNormaliser normaliser { counts[0], counts[1] };
-
     m_model.zeroGradients();
     Accumulated sums;
-    for (const MicroBatch& microBatch : pack(miniBatch, m_settings.batch.tokensPerMicrobatch)) {
+    const std::vector<MicroBatch> microBatches = pack(miniBatch.groups, m_settings.batch.tokensPerMicrobatch);
+    for (const MicroBatch& microBatch : microBatches) {
         if (stop.stop_requested())
             throw Error(ErrorKind::Cancelled, "stopped before the first update of the step");
-        runMicroBatch(microBatch, normaliser, sums);
+        runMicroBatch(microBatch, miniBatch.counts, &microBatch == &microBatches.back(), sums);
     }
+    m_buckets.finish(m_model.parameters(), m_ranks);
     return sums;
 }
 
-void PolicyUpdate::runMicroBatch(const MicroBatch& microBatch, const LossNormaliser& normaliser, Accumulated& sums)
+void PolicyUpdate::runMicroBatch(
+    const MicroBatch& microBatch, const LossNormaliser& normaliser, bool isLast, Accumulated& sums)
 {
     const model::PackedBatch batch = packedBatch(microBatch);
     auto pass = m_model.forward(batch, { m_settings.temperature, entropyMode(m_settings.policy) });
@@ -286,7 +319,10 @@ void PolicyUpdate::runMicroBatch(const MicroBatch& microBatch, const LossNormali
     ++sums.microbatches;
     const torch::Tensor gradEntropy
         = result.gradEntropy.empty() ? torch::Tensor() : flatten(result.gradEntropy, batch.scoredCount());
-    m_model.backward(std::move(pass), flatten(result.gradLogprobs, batch.scoredCount()), gradEntropy);
+    std::function<void(std::int64_t)> completed;
+    if (isLast)
+        completed = [this](std::int64_t layer) { m_buckets.completed(layer, m_model.parameters(), m_ranks); };
+    m_model.backward(std::move(pass), flatten(result.gradLogprobs, batch.scoredCount()), gradEntropy, completed);
 }
 
 void PolicyUpdate::addDifference(const LossRow& row, Accumulated& sums)
@@ -305,8 +341,7 @@ void PolicyUpdate::addDifference(const LossRow& row, Accumulated& sums)
 bool PolicyUpdate::measureDifference(const Accumulated& sums, UpdateReport& report) const
 {
     std::array<double, 2> totals { sums.differenceSum, static_cast<double>(sums.differenceTokens) };
-    if (m_ranks != nullptr)
-        m_ranks->sum(totals);
+    m_ranks.sum(totals);
     report.difference.mean = totals[1] > 0.0 ? totals[0] / totals[1] : 0.0;
     report.difference.maximum = sums.differenceMax;
     report.difference.tokens = static_cast<std::int64_t>(totals[1]);
@@ -314,44 +349,59 @@ bool PolicyUpdate::measureDifference(const Accumulated& sums, UpdateReport& repo
     return report.isBehaviourRecomputed;
 }
 
-void PolicyUpdate::recomputeBehaviour(std::vector<std::vector<TrainGroup>>& miniBatches) const
+void PolicyUpdate::recomputeBehaviour(std::vector<MiniBatch>& miniBatches) const
 {
-    for (std::vector<TrainGroup>& miniBatch : miniBatches) {
-        Logprobs logprobs = computeLogprobs(miniBatch);
-        for (std::size_t g = 0; g < miniBatch.size(); ++g)
-            for (std::size_t r = 0; isFresh(miniBatch[g]) && r < miniBatch[g].rows.size(); ++r)
-                miniBatch[g].rows[r].behaviourLogprobs = std::move(logprobs[g][r]);
+    for (MiniBatch& miniBatch : miniBatches) {
+        std::vector<TrainGroup>& groups = miniBatch.groups;
+        Logprobs logprobs = logprobsUnder(m_model, groups);
+        for (std::size_t g = 0; g < groups.size(); ++g)
+            for (std::size_t r = 0; isFresh(groups[g]) && r < groups[g].rows.size(); ++r)
+                groups[g].rows[r].behaviourLogprobs = std::move(logprobs[g][r]);
     }
 }
 
-void PolicyUpdate::apply(
-    std::int64_t update, const std::vector<TrainGroup>& miniBatch, Accumulated& sums, UpdateReport& report)
+void PolicyUpdate::apply(std::int64_t update, const MiniBatch& miniBatch, Accumulated& sums, UpdateReport& report)
 {
-    if (m_ranks != nullptr) {
-        m_ranks->sum({ &sums.loss, 1 });
-        m_ranks->sumGradients(m_model.parameters());
-    }
-    const double norm = gradientNorm(m_model.parameters());
+    std::array<double, 2> totals { sums.loss, gradientSquares(m_model.parameters(), m_ranks.rank(), m_ranks.size()) };
+    m_ranks.sum(totals);
+    sums.loss = totals[0];
+    const double norm = std::sqrt(totals[1]);
     report.microbatches += sums.microbatches;
     if (!std::isfinite(sums.loss) || !std::isfinite(norm)) {
-        SkippedUpdate skipped { .update = update, .reason = {}, .loss = sums.loss, .gradientNorm = norm, .groups = {} };
-        skipped.reason = std::isfinite(sums.loss) ? "the gradient of " + firstBadGradient(m_model.parameters()) + " is not finite"
-                                                  : "the loss is not finite";
-        for (const TrainGroup& group : miniBatch)
-            skipped.groups.push_back(group.id);
-        report.skipped.push_back(std::move(skipped));
+        report.skipped.push_back({ .update = update, .reason = whatIsNotFinite(sums.loss), .loss = sums.loss, .gradientNorm = norm,
+            .groups = miniBatch.allGroups });
         return;
     }
     const double limit = m_settings.optimizer.gradientClip;
     m_optimizer.step(m_model.parameters(), report.learningRate, limit > 0.0 && norm > limit ? limit / norm : 1.0);
-    m_model.refreshComputeWeights();
+    gatherWeights();
     ++report.updates;
     report.loss += sums.loss;
     report.gradientNorm += norm;
     report.maxGradientNorm = std::max(report.maxGradientNorm, norm);
-    report.trainedGroups += static_cast<std::int64_t>(miniBatch.size());
-    for (const TrainGroup& group : miniBatch)
-        report.trainedRows += static_cast<std::int64_t>(group.rows.size());
+    report.trainedGroups += std::ssize(miniBatch.allGroups);
+    report.trainedRows += miniBatch.allRows;
+}
+
+// All ranks come here together: loss and norm are sums over all of them.
+std::string PolicyUpdate::whatIsNotFinite(double loss) const
+{
+    const std::span<const model::Parameter> parameters = std::as_const(m_model).parameters();
+    std::string bad;
+    for (const std::string& found : m_ranks.gather(firstBadGradient(parameters, m_ranks)))
+        bad = bad.empty() ? found : bad;
+    if (!std::isfinite(loss))
+        return "the loss is not finite";
+    return "the gradient of " + (bad.empty() ? "the sum of squares" : bad) + " is not finite";
+}
+
+// Every rank has updated its shards of the weights that computing reads.
+void PolicyUpdate::gatherWeights()
+{
+    std::vector<torch::Tensor> weights;
+    for (const model::Parameter& parameter : m_model.parameters())
+        weights.push_back(parameter.compute);
+    m_ranks.gatherShards(weights);
 }
 
 void PolicyUpdate::addTo(Accumulated& total, const Accumulated& sums)
@@ -359,6 +409,25 @@ void PolicyUpdate::addTo(Accumulated& total, const Accumulated& sums)
     total.statistics.add(sums.statistics);
     total.hasEntropy = total.hasEntropy || sums.hasEntropy;
     total.packedTokens += sums.packedTokens;
+}
+
+// What was counted on each rank; loss and norm were added up update by update.
+void PolicyUpdate::addOverRanks(Accumulated& total, UpdateReport& report) const
+{
+    LossStatistics& s = total.statistics;
+    std::array<double, 13> sums { s.tokens, s.replayedTokens, s.clippedTokens, s.clippedReplayedTokens, s.kl, s.klToBehaviour, s.entropy,
+        s.ratio, s.weight, s.weightSquare, total.hasEntropy ? 1.0 : 0.0, static_cast<double>(total.packedTokens),
+        static_cast<double>(report.microbatches) };
+    m_ranks.sum(sums);
+    std::array<double, 3> maxima { s.maxRatio, s.maxWeight, report.difference.maximum };
+    m_ranks.maximum(maxima);
+    s = { .tokens = sums[0], .replayedTokens = sums[1], .clippedTokens = sums[2], .clippedReplayedTokens = sums[3], .kl = sums[4],
+        .klToBehaviour = sums[5], .entropy = sums[6], .ratio = sums[7], .maxRatio = maxima[0], .weight = sums[8],
+        .weightSquare = sums[9], .maxWeight = maxima[1] };
+    total.hasEntropy = sums[10] > 0.0;
+    total.packedTokens = static_cast<std::int64_t>(sums[11]);
+    report.microbatches = static_cast<std::int64_t>(sums[12]);
+    report.difference.maximum = maxima[2];
 }
 
 void PolicyUpdate::finishReport(const Accumulated& total, UpdateReport& report)
@@ -412,15 +481,31 @@ PolicyUpdate::Logprobs PolicyUpdate::logprobsUnder(
 
 PolicyUpdate::Logprobs PolicyUpdate::computeLogprobs(std::span<const TrainGroup> groups) const
 {
-    return logprobsUnder(m_model, groups);
+    if (m_ranks.size() == 1)
+        return logprobsUnder(m_model, groups);
+    const std::vector<TrainGroup> share = shareOf({ groups.begin(), groups.end() }, m_ranks.rank(), m_ranks.size());
+    std::string own;
+    for (const std::vector<std::vector<float>>& rows : logprobsUnder(m_model, share))
+        for (const std::vector<float>& row : rows)
+            own.append(reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float));
+    // Shares are cut out of the rows in their order, so one after another they are all rows.
+    std::string all;
+    for (const std::string& part : m_ranks.gather(std::move(own)))
+        all += part;
+    const char* next = all.data();
+    Logprobs logprobs(groups.size());
+    for (std::size_t g = 0; g < groups.size(); ++g)
+        for (const TrainRow& row : groups[g].rows) {
+            std::vector<float>& target = logprobs[g].emplace_back(row.tokens.size());
+            const std::size_t bytes = target.size() * sizeof(float);
+            MIDPOINT_ASSERT(next + bytes <= all.data() + all.size(), "the ranks cut the same rows");
+            if (bytes > 0)
+                std::memcpy(target.data(), next, bytes);
+            next += bytes;
+        }
+    return logprobs;
 }
 
-void PolicyUpdate::fillOldLogprobs(std::span<TrainGroup> groups) const
-{
-    Logprobs logprobs = computeLogprobs(groups);
-    for (std::size_t g = 0; g < groups.size(); ++g)
-        for (std::size_t r = 0; r < groups[g].rows.size(); ++r)
-            groups[g].rows[r].oldLogprobs = std::move(logprobs[g][r]);
-}
+void PolicyUpdate::fillOldLogprobs(std::span<TrainGroup> groups) const { setOldLogprobs(groups, computeLogprobs(groups)); }
 
 } // namespace midpoint::policy

@@ -5,8 +5,10 @@
 #include "backend/config/run_config.h"
 #include "backend/model/model.h"
 #include "backend/policy/adamw.h"
+#include "backend/policy/gradient_buckets.h"
 #include "backend/policy/minibatches.h"
 #include "backend/policy/policy_loss.h"
+#include "backend/policy/rank_group.h"
 #include "backend/policy/train_rows.h"
 
 #include <cstdint>
@@ -29,15 +31,6 @@ struct UpdateSettings {
 };
 
 UpdateSettings updateSettings(const config::RunConfig& config);
-
-// What several ranks do together inside an update; every rank calls in the same order. One rank needs none.
-class RankGroup {
-public:
-    virtual ~RankGroup() = default;
-    virtual std::int64_t maximum(std::int64_t value) = 0;
-    virtual void sum(std::span<double> values) = 0;
-    virtual void sumGradients(std::span<model::Parameter> parameters) = 0;
-};
 
 // |trainer - recorded| log-probs of fresh rows, measured in forward passes under the weights that made them.
 struct LogprobDifference {
@@ -81,9 +74,11 @@ struct UpdateReport {
     std::int64_t carriedRows = 0;    // wait for the next step
 };
 
+// With several ranks each has one, with the same settings; they are given the same groups in the same order, and each computes
+// its share of every mini-batch.
 class PolicyUpdate {
 public:
-    // `reference` is the frozen policy of the KL term; needed only with a KL coefficient above 0.
+    // `reference` is the frozen policy of the KL term; needed only with a KL coefficient above 0. `ranks` null: one alone.
     PolicyUpdate(model::Model& model, const UpdateSettings& settings, model::Model* reference = nullptr,
         RankGroup* ranks = nullptr);
 
@@ -93,7 +88,7 @@ public:
 
     // [group][row][token]
     using Logprobs = std::vector<std::vector<std::vector<float>>>;
-    // Log-probs of every row under the present weights, without gradient.
+    // Log-probs of every row under the present weights, without gradient. Each rank computes a share, every rank gets all.
     Logprobs computeLogprobs(std::span<const TrainGroup> groups) const;
     // The same, written into oldLogprobs of every row of the groups.
     void fillOldLogprobs(std::span<TrainGroup> groups) const;
@@ -101,6 +96,7 @@ public:
     // Settings changed while the run trains: learning rate, number of steps.
     void setSettings(const UpdateSettings& settings) { m_settings = settings; }
 
+    RankGroup& ranks() const { return m_ranks; }
     AdamW& optimizer() { return m_optimizer; }
     const AdamW& optimizer() const { return m_optimizer; }
     // Rows that wait for enough company; part of a checkpoint.
@@ -109,14 +105,19 @@ public:
 
 private:
     struct Accumulated;
+    struct MiniBatch;
 
-    void prepareOlderRows(std::vector<std::vector<TrainGroup>>& miniBatches) const;
-    Accumulated accumulate(const std::vector<TrainGroup>& miniBatch, const std::stop_token& stop);
-    void runMicroBatch(const MicroBatch& microBatch, const LossNormaliser& normaliser, Accumulated& sums);
+    std::vector<MiniBatch> takeShares(std::vector<std::vector<TrainGroup>> miniBatches) const;
+    void prepareOlderRows(std::vector<MiniBatch>& miniBatches) const;
+    Accumulated accumulate(const MiniBatch& miniBatch, const std::stop_token& stop);
+    void runMicroBatch(const MicroBatch& microBatch, const LossNormaliser& normaliser, bool isLast, Accumulated& sums);
     static void addDifference(const LossRow& row, Accumulated& sums);
     bool measureDifference(const Accumulated& sums, UpdateReport& report) const;
-    void recomputeBehaviour(std::vector<std::vector<TrainGroup>>& miniBatches) const;
-    void apply(std::int64_t update, const std::vector<TrainGroup>& miniBatch, Accumulated& sums, UpdateReport& report);
+    void recomputeBehaviour(std::vector<MiniBatch>& miniBatches) const;
+    void apply(std::int64_t update, const MiniBatch& miniBatch, Accumulated& sums, UpdateReport& report);
+    std::string whatIsNotFinite(double loss) const;
+    void gatherWeights();
+    void addOverRanks(Accumulated& total, UpdateReport& report) const;
     static void addTo(Accumulated& total, const Accumulated& sums);
     static void finishReport(const Accumulated& total, UpdateReport& report);
     Logprobs logprobsUnder(const model::Model& model, std::span<const TrainGroup> groups) const;
@@ -124,7 +125,9 @@ private:
     model::Model& m_model;
     UpdateSettings m_settings;
     model::Model* m_reference;
-    RankGroup* m_ranks;
+    SoloRank m_alone;
+    RankGroup& m_ranks;
+    GradientBuckets m_buckets;
     AdamW m_optimizer;
     std::vector<TrainGroup> m_carried;
 };

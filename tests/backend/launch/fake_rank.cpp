@@ -38,7 +38,7 @@ int main(int argc, char** argv)
     ::sigaction(SIGTERM, &action, nullptr);
     const auto folder = midpoint::launch::RunFolder::open(std::getenv("MIDPOINT_RUN"));
     const auto environment = midpoint::launch::rankEnvironment();
-    midpoint::launch::HeartbeatWriter heart(folder, environment.rank, { .intervalSeconds = 0.05, .clock = nullptr });
+    midpoint::launch::HeartbeatWriter heart(folder, environment.rank, { .intervalSeconds = 0.05, .clock = nullptr, .descriptor = environment.beatDescriptor });
     std::cout << "rank " << environment.rank << " of " << environment.worldSize << " ready" << std::endl;
     if (behaviour == "fail-at-once") {
         std::cerr << "2026-01-31 12:00:00.123 warning the data look odd\nno data\n";

@@ -13,6 +13,8 @@ int main(int argc, char** argv)
     options.ranks = std::atoi(argv[2]);
     options.stopGraceSeconds = std::atof(argv[3]);
     options.killGraceSeconds = std::atof(argv[4]);
+    options.livenessSeconds = 2.0;
+    options.failGraceSeconds = 0.5;
     options.configText = "[run]\nsteps = 3\n";
     options.rankCommand.assign(argv + 5, argv + argc);
     try {

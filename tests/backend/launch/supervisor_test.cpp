@@ -196,6 +196,22 @@ TEST_F(SupervisorTest, RankKilled_StateIsFailedWithTheSignal)
     EXPECT_FALSE(isAlive(rankPid(0)));
 }
 
+TEST_F(SupervisorTest, RankThatHangs_IsNamedWithItsPlaceAndAllEnd)
+{
+    const pid_t train = start("wait", 2);
+    ASSERT_TRUE(waitReady(2));
+    EXPECT_TRUE(waitUntil([&] { return state() == "RUNNING"; })) << state();
+    ::kill(rankPid(1), SIGSTOP);
+    EXPECT_EQ(exitCodeOf(train), 1);
+    EXPECT_EQ(record().rank, 1);
+    EXPECT_EQ(record().host, hostName());
+    EXPECT_EQ(record().step, 3);
+    EXPECT_EQ(record().phase, "generate");
+    EXPECT_THAT(record().reason, HasSubstr("gave no sign of life for 2 s, last at step 3, in generate"));
+    for (int rank = 0; rank < 2; ++rank)
+        EXPECT_FALSE(isAlive(rankPid(rank))) << rank;
+}
+
 TEST_F(SupervisorTest, SupervisorKilled_RanksDieAndTheStateIsLost)
 {
     const pid_t train = start("wait", 2);

@@ -1,0 +1,90 @@
+// What the ranks of a run say to each other: collectives, called by all ranks in the same order. Each has a name and a sequence
+// number, so that a rank that hangs or dies can be named with what it was doing, and a deadline. One rank alone needs no other
+// process and no special case in callers. The only folder that includes c10d.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace midpoint::distributed {
+
+enum class Reduction { Sum, Maximum };
+
+// Tells what a rank is doing; an empty name: the operation has ended. Called from the thread that communicates.
+using OperationObserver = std::function<void(std::int64_t sequence, std::string_view name)>;
+
+// What an operation has moved, in bytes of payload handed to it on this rank.
+struct Traffic {
+    std::string name;
+    std::int64_t calls = 0;
+    std::int64_t bytes = 0;
+    double seconds = 0.0; // until it was waited for
+};
+
+// The library below: Gloo on CPUs, nothing for one rank. Tensors are flat. Errors are exceptions of any kind.
+class Transport {
+public:
+    virtual ~Transport() = default;
+    using Wait = std::function<void()>;
+    virtual Wait allReduce(torch::Tensor tensor, Reduction reduction) = 0;
+    virtual Wait reduceScatter(torch::Tensor own, torch::Tensor all) = 0; // all: one block per rank
+    virtual Wait allGather(torch::Tensor all, torch::Tensor own) = 0;
+    virtual Wait broadcast(torch::Tensor tensor, std::int64_t root) = 0;
+};
+
+// An operation under way. Waiting throws launch::PeerLost when a rank is lost or the deadline has passed.
+class Pending {
+public:
+    Pending(std::function<void()> wait)
+        : m_wait(std::move(wait))
+    {
+    }
+    void wait() { m_wait(); }
+
+private:
+    std::function<void()> m_wait;
+};
+
+class Communicator {
+public:
+    // `transport` null: a rank alone.
+    Communicator(std::int64_t rank, std::int64_t size, std::unique_ptr<Transport> transport, OperationObserver observer = {});
+    Communicator(const Communicator&) = delete;
+    Communicator& operator=(const Communicator&) = delete;
+
+    std::int64_t rank() const { return m_rank; }
+    std::int64_t size() const { return m_size; }
+
+    // Tensors are contiguous; `all` holds one block per rank, in their order.
+    void allReduce(const torch::Tensor& tensor, Reduction reduction, const char* name);
+    Pending startReduceScatter(const torch::Tensor& own, const torch::Tensor& all, const char* name);
+    void allGather(const torch::Tensor& all, const torch::Tensor& own, const char* name);
+    void broadcast(const torch::Tensor& tensor, std::int64_t root, const char* name);
+    void barrier(const char* name);
+
+    // Objects are bytes of any length. Every rank gets those of all.
+    std::vector<std::string> gatherObjects(std::string own, const char* name);
+    std::string broadcastObject(std::string object, std::int64_t root, const char* name);
+
+    std::vector<Traffic> traffic() const { return m_traffic; }
+
+private:
+    Pending begin(const char* name, std::int64_t bytes, const std::function<Transport::Wait()>& start);
+    void record(const char* name, std::int64_t bytes, double seconds);
+
+    std::int64_t m_rank;
+    std::int64_t m_size;
+    std::unique_ptr<Transport> m_transport;
+    OperationObserver m_observer;
+    std::int64_t m_sequence = 0;
+    std::vector<Traffic> m_traffic;
+};
+
+} // namespace midpoint::distributed

@@ -1,0 +1,62 @@
+// Collectives of CPU tensors over c10d and Gloo. Devices are made by c10d's own functions: the Gloo inside LibTorch is newer
+// than the headers of the system.
+#include "backend/distributed/transports.h"
+
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+namespace midpoint::distributed {
+namespace {
+
+c10d::ReduceOp reduceOp(Reduction reduction)
+{
+    return reduction == Reduction::Sum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
+}
+
+class GlooTransport final : public Transport {
+public:
+    GlooTransport(const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t size, const TransportOptions& options)
+    {
+        auto settings = c10d::ProcessGroupGloo::Options::create(
+            std::chrono::milliseconds(static_cast<std::int64_t>(options.collectiveSeconds * 1000.0)));
+        settings->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(options.ownAddress));
+        m_group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, static_cast<int>(rank), static_cast<int>(size), settings);
+    }
+
+    Wait allReduce(torch::Tensor tensor, Reduction reduction) override
+    {
+        c10d::AllreduceOptions options;
+        options.reduceOp = reduceOp(reduction);
+        std::vector<at::Tensor> tensors { tensor };
+        return waitFor(m_group->allreduce(tensors, options));
+    }
+
+    Wait reduceScatter(torch::Tensor own, torch::Tensor all) override { return waitFor(m_group->_reduce_scatter_base(own, all)); }
+    Wait allGather(torch::Tensor all, torch::Tensor own) override { return waitFor(m_group->_allgather_base(all, own)); }
+
+    Wait broadcast(torch::Tensor tensor, std::int64_t root) override
+    {
+        c10d::BroadcastOptions options;
+        options.rootRank = root;
+        std::vector<at::Tensor> tensors { tensor };
+        return waitFor(m_group->broadcast(tensors, options));
+    }
+
+private:
+    static Wait waitFor(c10::intrusive_ptr<c10d::Work> work)
+    {
+        return [work = std::move(work)] { work->wait(); };
+    }
+
+    c10::intrusive_ptr<c10d::ProcessGroupGloo> m_group;
+};
+
+} // namespace
+
+std::unique_ptr<Transport> makeGlooTransport(
+    const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t size, const TransportOptions& options)
+{
+    return std::make_unique<GlooTransport>(store, rank, size, options);
+}
+
+} // namespace midpoint::distributed

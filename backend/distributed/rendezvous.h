@@ -1,0 +1,51 @@
+// How the ranks of a run find each other: each tells who it is through a store that rank 0 holds (or a launcher's agent), all
+// wait for all until a deadline, and all compare. Whatever does not fit is the same clear error on every rank.
+#pragma once
+
+#include "backend/distributed/communicator.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace midpoint::distributed {
+
+// What must be the same on every rank, and where the rank is.
+struct Identity {
+    std::int64_t rank = 0;
+    std::string host;
+    std::int64_t pid = 0;
+    std::string device;
+    std::string version;
+    std::string configHash;
+    std::string dataHash;
+    std::string weightsHash;
+};
+
+struct RendezvousOptions {
+    std::int64_t rank = 0;
+    std::int64_t size = 1;
+    std::string storeAddress = "127.0.0.1";
+    std::int64_t storePort = 0;
+    bool holdsStore = false;         // this rank is the server
+    int storeDescriptor = -1;        // its bound socket, if the supervisor has made one
+    std::string attempt = "0";       // keeps the keys of a restarted run apart where a launcher's store outlives the ranks
+    std::string ownAddress;          // empty: the one by which the store is reached
+    double deadlineSeconds = 60.0;
+    double collectiveSeconds = 1800.0;
+};
+
+struct Meeting {
+    std::unique_ptr<Communicator> communicator;
+    std::vector<Identity> ranks;
+};
+
+// Throws Error{Resource} for ranks that are missing or there twice and stores that cannot be reached or held, and Error{Config}
+// for ranks that differ.
+Meeting meet(const RendezvousOptions& options, const Identity& own, OperationObserver observer = {});
+
+// Nothing if all ranks agree; otherwise what differs, on which ranks.
+std::string disagreement(const std::vector<Identity>& ranks);
+
+} // namespace midpoint::distributed

@@ -1,0 +1,195 @@
+// Collectives and rendezvous over real sockets, with ranks as threads.
+#include "backend/distributed/communicator.h"
+
+#include "backend/launch/peer_lost.h"
+#include "tests/backend/distributed/rank_threads.h"
+
+#include <gmock/gmock.h>
+#include <torch/types.h>
+
+#include <mutex>
+#include <set>
+
+namespace midpoint::distributed {
+namespace {
+
+using testing::AllOf;
+using testing::Each;
+using testing::HasSubstr;
+
+class CommunicatorTest : public testing::TestWithParam<std::int64_t> {};
+
+TEST_P(CommunicatorTest, Collectives_OnEveryRank_GiveTheSumMaximumAndBlocks)
+{
+    const std::int64_t size = GetParam();
+    test::withCommunicators(size, [size](Communicator& communicator) {
+        const auto rank = static_cast<double>(communicator.rank());
+        const torch::Tensor sum = torch::full({ 3 }, rank + 1.0, torch::kFloat64);
+        communicator.allReduce(sum, Reduction::Sum, "sum");
+        EXPECT_TRUE(torch::equal(sum, torch::full({ 3 }, static_cast<double>(size * (size + 1) / 2), torch::kFloat64)));
+        const torch::Tensor maximum = torch::full({ 1 }, rank, torch::kFloat64);
+        communicator.allReduce(maximum, Reduction::Maximum, "maximum");
+        EXPECT_EQ(maximum.item<double>(), static_cast<double>(size - 1));
+
+        const torch::Tensor blocks = torch::arange(size * 2, torch::kFloat32).view({ size, 2 });
+        const torch::Tensor own = torch::empty({ 2 });
+        communicator.startReduceScatter(own, blocks, "scatter").wait();
+        EXPECT_TRUE(torch::equal(own, blocks[communicator.rank()] * size));
+        const torch::Tensor all = torch::empty({ size, 2 });
+        communicator.allGather(all, own, "gather");
+        EXPECT_TRUE(torch::equal(all, blocks * size));
+
+        const torch::Tensor said = torch::full({ 2 }, rank);
+        communicator.broadcast(said, size - 1, "say");
+        EXPECT_TRUE(torch::equal(said, torch::full({ 2 }, static_cast<double>(size - 1))));
+    });
+}
+
+TEST_P(CommunicatorTest, Objects_OfAnyLength_ReachEveryRank)
+{
+    const std::int64_t size = GetParam();
+    test::withCommunicators(size, [size](Communicator& communicator) {
+        const std::int64_t rank = communicator.rank();
+        const std::vector<std::string> all
+            = communicator.gatherObjects(std::string(static_cast<std::size_t>(rank) * 1000, static_cast<char>('a' + rank)), "objects");
+        ASSERT_EQ(std::ssize(all), size);
+        for (std::int64_t other = 0; other < size; ++other)
+            EXPECT_EQ(all[static_cast<std::size_t>(other)],
+                std::string(static_cast<std::size_t>(other) * 1000, static_cast<char>('a' + other)));
+        EXPECT_EQ(communicator.broadcastObject(rank == 0 ? std::string("one\0two", 7) : "not this", 0, "say"), std::string("one\0two", 7));
+        EXPECT_EQ(communicator.broadcastObject("", 0, "nothing"), "");
+        EXPECT_THAT(communicator.gatherObjects("", "nothing"), testing::SizeIs(size));
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, CommunicatorTest, testing::Values(1, 2, 3, 4));
+
+TEST(Communicator, Operations_AreNamedAndNumberedAlikeOnAllRanks)
+{
+    const test::Port port;
+    std::mutex mutex;
+    std::set<std::vector<std::string>> seen;
+    const auto errors = test::runRanks(2, [&](std::int64_t rank) {
+        std::vector<std::string> operations;
+        const Meeting meeting = meet(test::optionsFor(port, rank, 2), test::identityOf(rank),
+            [&](std::int64_t sequence, std::string_view name) { operations.push_back(concat(sequence, " ", name)); });
+        meeting.communicator->barrier("first");
+        meeting.communicator->broadcast(torch::zeros({ 4 }), 0, "second");
+        const std::scoped_lock lock(mutex);
+        seen.insert(operations);
+    });
+    EXPECT_THAT(errors, Each(""));
+    EXPECT_THAT(seen, testing::ElementsAre(testing::ElementsAre("1 first", "1 ", "2 second", "2 ")));
+}
+
+TEST(Communicator, RankThatLeaves_IsAnErrorWithTheOperationsName)
+{
+    const test::Port port;
+    const auto errors = test::runRanks(2, [&](std::int64_t rank) {
+        const Meeting meeting = meet(test::optionsFor(port, rank, 2), test::identityOf(rank));
+        meeting.communicator->barrier("both");
+        if (rank == 1)
+            return;
+        EXPECT_THROW(meeting.communicator->barrier("alone"), launch::PeerLost);
+        meeting.communicator->barrier("again");
+    });
+    EXPECT_THAT(errors[0], AllOf(HasSubstr("rank 0 lost the other ranks"), HasSubstr("(again)")));
+    EXPECT_EQ(errors[1], "");
+}
+
+TEST(Communicator, OperationThatNobodyJoins_EndsAtItsDeadline)
+{
+    const test::Port port;
+    const auto errors = test::runRanks(2, [&](std::int64_t rank) {
+        RendezvousOptions options = test::optionsFor(port, rank, 2);
+        options.collectiveSeconds = rank == 0 ? 1.0 : 20.0;
+        const Meeting meeting = meet(options, test::identityOf(rank));
+        if (rank == 0)
+            meeting.communicator->barrier("early");
+        else {
+            EXPECT_THROW(meeting.communicator->broadcast(torch::zeros({ 1 << 22 }), 0, "late"), launch::PeerLost);
+        }
+    });
+    EXPECT_THAT(errors[0], HasSubstr("(early)"));
+}
+
+// Starts two ranks that should not go together; both have to say the same.
+std::string refusal(const std::function<void(Identity&)>& change)
+{
+    const test::Port port;
+    const auto errors = test::runRanks(2, [&](std::int64_t rank) {
+        Identity own = test::identityOf(rank);
+        if (rank == 1)
+            change(own);
+        meet(test::optionsFor(port, rank, 2), own);
+    });
+    EXPECT_EQ(errors[0], errors[1]);
+    return errors[0];
+}
+
+TEST(Rendezvous, RanksThatDiffer_AreRefusedOnAllRanksWithBothValues)
+{
+    EXPECT_THAT(refusal([](Identity& rank) { rank.version = "2"; }), AllOf(HasSubstr("version"), HasSubstr("has 1"), HasSubstr("has 2"), HasSubstr("rank 1 on host1")));
+    EXPECT_THAT(refusal([](Identity& rank) { rank.configHash = "other"; }), HasSubstr("differ in the configuration"));
+    EXPECT_THAT(refusal([](Identity& rank) { rank.dataHash = "other"; }), HasSubstr("data.train_files"));
+    EXPECT_THAT(refusal([](Identity& rank) { rank.weightsHash = "other"; }), HasSubstr("starting weights"));
+}
+
+TEST(Rendezvous, TwoRanksWithOneNumber_AreRefusedOnAllRanks)
+{
+    const test::Port port;
+    const auto errors = test::runRanks(3, [&](std::int64_t thread) {
+        const std::int64_t rank = std::min<std::int64_t>(thread, 1); // the second and the third are both rank 1
+        meet(test::optionsFor(port, rank, 3), test::identityOf(rank));
+    });
+    EXPECT_THAT(errors, Each(HasSubstr("two ranks have the number 1")));
+}
+
+TEST(Rendezvous, MissingRank_IsNamedOnAllRanksAtTheDeadline)
+{
+    const test::Port port;
+    const auto errors = test::runRanks(2, [&](std::int64_t rank) {
+        RendezvousOptions options = test::optionsFor(port, rank, 3);
+        options.deadlineSeconds = rank == 0 ? 1.0 : 10.0;
+        meet(options, test::identityOf(rank));
+    });
+    EXPECT_THAT(errors, Each(AllOf(HasSubstr("rank 2 is missing"), HasSubstr("within 1 s"))));
+}
+
+TEST(Rendezvous, PortInUse_IsSaidByTheRankThatWantsIt)
+{
+    const test::Port taken;
+    RendezvousOptions options = test::optionsFor(taken, 0, 2);
+    options.storeDescriptor = -1;
+    options.deadlineSeconds = 2.0;
+    try {
+        meet(options, test::identityOf(0));
+        FAIL() << "the port was taken";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), AllOf(HasSubstr(std::to_string(taken.number)), HasSubstr("in use")));
+    }
+}
+
+TEST(Rendezvous, NobodyListens_IsSaidAtTheDeadline)
+{
+    std::int64_t number = 0;
+    {
+        const test::Port port;
+        number = port.number;
+        ::close(port.descriptor);
+    }
+    RendezvousOptions options;
+    options.rank = 1;
+    options.size = 2;
+    options.storePort = number;
+    options.deadlineSeconds = 1.0;
+    try {
+        meet(options, test::identityOf(1));
+        FAIL() << "nobody listens";
+    } catch (const Error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("could not be reached within 1 s"));
+    }
+}
+
+} // namespace
+} // namespace midpoint::distributed
