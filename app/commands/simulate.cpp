@@ -1,5 +1,6 @@
 // midpoint simulate: what a strategy and a belief would have picked, and how good the picks would have been. Needs no model.
 #include "app/commands.h"
+#include "app/fresh_measurements.h"
 #include "app/run_paths.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
@@ -19,6 +20,7 @@ struct SimulateOptions {
     std::string run;
     std::string truth;
     std::string world;
+    Words fresh;
     std::int64_t fewestMeasurements = 3;
     double halfLifeSteps = 4.0;
     difficulty::WorldOptions synthetic;
@@ -96,6 +98,9 @@ void addOptions(CommandLine& line, SimulateOptions& options)
     line.options().add_option("RUN", options.run, "Run folder or database; its rollouts are the truth, for prompts measured often");
     line.options().add_option("--truth", options.truth,
         "CSV with the header step,prompt,success_rate. A prompt keeps its rate until the next step that names it; all stand in the first");
+    line.add("--fresh", options.fresh,
+        "STEP=FILE, labels of `midpoint eval --labels` of the checkpoint after that step: instead of simulating, how far the beliefs "
+        "about RUN's prompts were off then");
     line.options().add_option("--world", options.world, "Made-up truth: item-response, clusters, forgetting or jumps");
     line.add("--strategy", options.selection.strategy, "As selection.strategy")
         ->check(CLI::IsMember({ "uniform", "dots", "mopps", "midpoint" }));
@@ -130,6 +135,11 @@ int runSimulate(const Words& words)
     addOptions(line, options);
     if (!line.parse(words))
         return 0;
+    if (!options.fresh.empty()) {
+        requireExisting("RUN", options.run);
+        std::cout << judgeRecordedBeliefs(options.run, options.fresh, options.asJson);
+        return 0;
+    }
     options.simulation.seed = options.seed;
     const difficulty::SyntheticWorld world = truthOf(options);
     const difficulty::PromptPool& pool = world.truth->pool();

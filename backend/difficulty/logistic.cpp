@@ -3,8 +3,8 @@
 #include "backend/core/error.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <numeric>
 
 namespace midpoint::difficulty {
 namespace {
@@ -23,6 +23,20 @@ double sigmoid(double x)
     return 1.0 / (1.0 + std::exp(-x));
 }
 
+// Four sums side by side: in a single one every addition waits for the last.
+template <typename Value>
+double innerProduct(const Value* a, const double* b, std::size_t size)
+{
+    std::array<double, 4> sums {};
+    std::size_t i = 0;
+    for (; i + sums.size() <= size; i += sums.size())
+        for (std::size_t k = 0; k < sums.size(); ++k)
+            sums[k] += static_cast<double>(a[i + k]) * b[i + k];
+    for (; i < size; ++i)
+        sums[0] += static_cast<double>(a[i]) * b[i];
+    return sums[0] + sums[1] + sums[2] + sums[3];
+}
+
 // The observed rows with two columns more, the time and a one, so that trend and intercept are coefficients like the
 // others.
 class Fit {
@@ -37,8 +51,8 @@ public:
         m_penalty[m_width - 1] = kInterceptPenalty;
         m_rows.reserve(problem.rows.size() * m_width);
         for (std::size_t i = 0; i < problem.rows.size(); ++i) {
-            const auto first = problem.features.begin() + static_cast<std::ptrdiff_t>(problem.rows[i] * problem.dimension);
-            m_rows.insert(m_rows.end(), first, first + static_cast<std::ptrdiff_t>(problem.dimension));
+            const auto first = problem.features.begin() + problem.rows[i] * problem.dimension;
+            m_rows.insert(m_rows.end(), first, first + problem.dimension);
             m_rows.push_back(problem.times.empty() ? 0.0 : problem.times[i]);
             m_rows.push_back(1.0);
         }
@@ -60,8 +74,7 @@ public:
 private:
     double dot(std::size_t i, const std::vector<double>& vector) const
     {
-        const double* row = &m_rows[i * m_width];
-        return std::inner_product(row, row + m_width, vector.begin(), 0.0);
+        return innerProduct(&m_rows[i * m_width], vector.data(), m_width);
     }
     void addRow(std::size_t i, double factor, std::vector<double>& out) const
     {
@@ -113,7 +126,7 @@ private:
             return z;
         };
         const auto product = [](const std::vector<double>& a, const std::vector<double>& b) {
-            return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+            return innerProduct(a.data(), b.data(), a.size());
         };
         std::vector<double> solution(m_width, 0.0);
         std::vector<double> z = preconditioned(residual);
@@ -147,10 +160,7 @@ private:
 
 double LogisticHead::logit(std::span<const float> features) const
 {
-    double result = intercept;
-    for (std::size_t j = 0; j < coefficients.size(); ++j)
-        result += coefficients[j] * static_cast<double>(features[j]);
-    return result;
+    return intercept + innerProduct(features.data(), coefficients.data(), coefficients.size());
 }
 
 void fitLogistic(const LogisticProblem& problem, LogisticHead& head)

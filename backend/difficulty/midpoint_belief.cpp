@@ -56,10 +56,11 @@ struct PromptCounts {
 
 class MidpointBelief : public Belief {
 public:
-    MidpointBelief(
-        const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings, std::int64_t dimension)
+    MidpointBelief(const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings,
+        std::int64_t dimension, std::unique_ptr<Belief> prior)
         : m_options(options)
         , m_pool(&pool)
+        , m_prior(std::move(prior))
         , m_features(std::move(embeddings))
         , m_dimension(options.useEmbeddings ? dimension : 0)
         , m_counts(at(pool.size()))
@@ -90,6 +91,7 @@ private:
 
     void standardise();
     History recentGroups(const Ledger& ledger, std::int64_t step) const;
+    void askPrior(const Ledger& ledger, std::int64_t step);
     void fitHeads(const Ledger& ledger, std::int64_t step);
     void judgePrior(std::int64_t index, const LedgerEntry& entry);
     void addCounts(std::int64_t index, const LedgerEntry& entry);
@@ -105,6 +107,8 @@ private:
 
     MidpointOptions m_options;
     const PromptPool* m_pool;
+    std::unique_ptr<Belief> m_prior; // may be null
+    std::vector<double> m_priorLogits; // what it says at present; empty without one
     std::vector<float> m_features; // standardised
     std::int64_t m_dimension;
 
@@ -157,7 +161,9 @@ double MidpointBelief::priorMean(std::int64_t index, double time) const
 {
     if (!m_isFitted)
         return kUnknownMean;
-    return std::clamp(sigmoid(m_rateHead.logit(featuresOf(index)) + m_rateHead.trend * time), kRateEdge, 1.0 - kRateEdge);
+    const double known = m_priorLogits.empty() ? 0.0 : m_priorLogits[at(index)];
+    return std::clamp(
+        sigmoid(known + m_rateHead.logit(featuresOf(index)) + m_rateHead.trend * time), kRateEdge, 1.0 - kRateEdge);
 }
 
 double MidpointBelief::priorSignal(std::int64_t index, double rate) const
@@ -211,11 +217,26 @@ void MidpointBelief::learn(const Ledger& ledger, std::int64_t step)
         judgePrior(*index, entry);
         addCounts(*index, entry);
     }
+    askPrior(ledger, step);
     fitHeads(ledger, step);
 }
 
-// The newest group of each prompt: a prompt is chosen again and again while it stays near one half, and counted each time
-// it would bend the heads towards one half (and towards the past).
+void MidpointBelief::askPrior(const Ledger& ledger, std::int64_t step)
+{
+    if (!m_prior)
+        return;
+    m_prior->learn(ledger, step);
+    Estimates estimates = m_prior->estimate(step);
+    // The head is fitted to measurements: the prior must not have seen them, or it would seem to need no correction.
+    for (const ReferencePrediction& reference : estimates.references)
+        estimates.mean[at(reference.index)] = reference.predicted;
+    m_priorLogits.clear();
+    for (const double mean : estimates.mean)
+        m_priorLogits.push_back(logit(std::clamp(mean, kRateEdge, 1.0 - kRateEdge)));
+}
+
+// The newest group of each prompt: a prompt is chosen again and again while it stays near one half, and counted each
+// time it would bend the heads towards one half (and towards the past).
 MidpointBelief::History MidpointBelief::recentGroups(const Ledger& ledger, std::int64_t step) const
 {
     History history;
@@ -253,11 +274,16 @@ void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
         .penalty = m_options.penalty };
     if (m_options.useDrift)
         problem.times = history.times;
+    std::vector<double> offsets;
+    if (m_prior)
+        for (const std::int64_t row : history.rows)
+            offsets.push_back(m_priorLogits[at(row)]);
+    problem.offsets = offsets;
     fitLogistic(problem, m_rateHead);
     m_isFitted = true;
     if (!m_options.useSignalHead)
         return;
-    std::vector<double> offsets;
+    offsets.clear();
     for (std::size_t i = 0; i < history.rows.size(); ++i)
         offsets.push_back(differLogit(priorMean(history.rows[i], history.times[i])));
     for (double& trials : history.trials)
@@ -298,7 +324,8 @@ Estimates MidpointBelief::estimate(std::int64_t step) const
         const double total = strength + counts.older.total() + counts.newest.total();
         const double mean = (strength * prior + counts.older.successes + counts.newest.successes) / total;
         double signal = mean * (1.0 - mean) * total / (total + 1.0); // E[p (1 - p)] of the beta distribution
-        // A good estimate of p can be a poor one of p (1 - p): what is not the prompt's own counts is estimated directly.
+        // A good estimate of p can be a poor one of p (1 - p): what is not the prompt's own counts is estimated
+        // directly.
         if (m_options.useSignalHead && m_isFitted)
             signal += strength / total * (priorSignal(index, prior) - signal);
         result.mean.push_back(mean);
@@ -338,6 +365,8 @@ std::string MidpointBelief::saveState() const
         out.put(counts.newestBirth);
         out.put(counts.step);
     }
+    out.putText(m_prior ? m_prior->saveState() : "");
+    out.putVector(m_priorLogits);
     out.put(static_cast<std::uint8_t>(m_isFitted));
     putHead(out, m_rateHead);
     putHead(out, m_signalHead);
@@ -364,6 +393,18 @@ void MidpointBelief::restoreState(std::string_view bytes)
         counts.newestBirth = in.get<std::int64_t>();
         counts.step = in.get<std::int64_t>();
     }
+    const std::string priorState = in.getText();
+    if (priorState.empty() != (m_prior == nullptr))
+        throw Error(ErrorKind::Checkpoint,
+            concat("midpoint belief: saved ", priorState.empty() ? "without" : "with",
+                " a trained predictor as prior, this run has ", m_prior ? "one" : "none"));
+    if (m_prior)
+        m_prior->restoreState(priorState);
+    m_priorLogits = in.getVector<double>();
+    if (!m_priorLogits.empty() && std::ssize(m_priorLogits) != m_pool->size())
+        throw Error(ErrorKind::Checkpoint,
+            concat("midpoint belief: the saved state has a prior for ", m_priorLogits.size(), " prompts of ",
+                m_pool->size()));
     m_isFitted = in.get<std::uint8_t>() != 0;
     m_rateHead = getHead(in);
     m_signalHead = getHead(in);
@@ -394,10 +435,10 @@ MidpointOptions midpointOptions(std::span<const std::string> parts)
     return options;
 }
 
-std::unique_ptr<Belief> makeMidpointBelief(
-    const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings, std::int64_t dimension)
+std::unique_ptr<Belief> makeMidpointBelief(const MidpointOptions& options, const PromptPool& pool,
+    std::vector<float> embeddings, std::int64_t dimension, std::unique_ptr<Belief> prior)
 {
-    return std::make_unique<MidpointBelief>(options, pool, std::move(embeddings), dimension);
+    return std::make_unique<MidpointBelief>(options, pool, std::move(embeddings), dimension, std::move(prior));
 }
 
 } // namespace midpoint::difficulty

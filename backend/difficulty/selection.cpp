@@ -118,9 +118,8 @@ private:
 };
 
 // A chance proportional to a power of the expected signal p (1 - p): prompts without signal are left out, and those with
-// some are drawn in all their variety. (The few best are much alike, and a batch of them teaches one thing only: measured
-// on the demo, they had more signal than a soft choice and taught less.) A prompt just trained on rests for a few steps: its estimate is the
-// one that training has just made wrong.
+// some are drawn in all their variety. (The few best are much alike: on the demo a sharper choice found more signal and
+// taught less.) A prompt just trained on rests for a few steps: its estimate is the one that training has just made wrong.
 class ExpectedSignal : public SelectionStrategy {
 public:
     explicit ExpectedSignal(std::string name)

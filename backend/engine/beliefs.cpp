@@ -17,12 +17,12 @@ std::filesystem::path embeddingsOf(const RunParts& parts, predictor::Pooling poo
     return given.empty() ? ensureEmbeddings(parts, pooling, session) : std::filesystem::path(given);
 }
 
-std::unique_ptr<difficulty::Belief> makePredictor(const RunParts& parts, Session& session)
+std::unique_ptr<difficulty::Belief> makePredictor(const RunParts& parts, const std::filesystem::path& embeddings)
 {
     const config::SelectionSection& settings = parts.config.selection;
     predictor::PredictorBeliefOptions options;
     options.predictor = settings.predictorPath;
-    options.embeddings = embeddingsOf(parts, predictor::Pooling::Mean, session);
+    options.embeddings = embeddings;
     options.calibration = difficulty::calibrationFromName(settings.calibration);
     options.referenceEstimate = settings.strategy == "dots-released" ? predictor::ReferenceEstimate::Predicted
                                                                      : predictor::ReferenceEstimate::Measured;
@@ -35,16 +35,19 @@ std::unique_ptr<difficulty::Belief> makeMidpoint(const RunParts& parts, Session&
     const difficulty::MidpointOptions options = difficulty::midpointOptions(parts.config.selection.midpointParts);
     if (!options.useEmbeddings)
         return difficulty::makeMidpointBelief(options, *parts.pool, {}, 0);
-    predictor::PoolEmbeddings embeddings
-        = predictor::readPoolEmbeddings(embeddingsOf(parts, predictor::Pooling::MeanAndLast, session), *parts.pool);
-    return difficulty::makeMidpointBelief(options, *parts.pool, std::move(embeddings.values), embeddings.dimension);
+    const std::filesystem::path path = embeddingsOf(parts, predictor::Pooling::MeanAndLast, session);
+    predictor::PoolEmbeddings embeddings = predictor::readPoolEmbeddings(path, *parts.pool);
+    std::unique_ptr<difficulty::Belief> prior
+        = parts.config.selection.predictorPath.empty() ? nullptr : makePredictor(parts, path);
+    return difficulty::makeMidpointBelief(
+        options, *parts.pool, std::move(embeddings.values), embeddings.dimension, std::move(prior));
 }
 
 std::unique_ptr<difficulty::Belief> makeBelief(const RunParts& parts, Session& session)
 {
     const std::string& name = parts.config.selection.belief;
     if (name == "predictor")
-        return makePredictor(parts, session);
+        return makePredictor(parts, embeddingsOf(parts, predictor::Pooling::Mean, session));
     if (name == "posterior")
         return difficulty::makePosteriorBelief({}, *parts.pool);
     if (name == "last_seen")

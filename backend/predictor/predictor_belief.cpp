@@ -98,6 +98,11 @@ private:
     void projectPool();
     void learnFromReferenceRollouts(const Ledger& ledger);
     void learnFromRecentGroups(const Ledger& ledger);
+    // Where the embeddings hold the last hidden state, too, it stands behind the mean.
+    torch::Tensor meanStates(std::span<const std::int64_t> rows) const
+    {
+        return m_embeddings.gather(rows).narrow(1, 0, m_predictor.shape().embeddingSize);
+    }
     torch::Tensor projectedReferences() const;
     torch::Tensor predictPool(const torch::Tensor& references, const torch::Tensor& labels) const;
     std::vector<ReferencePrediction> predictReferences(
@@ -123,7 +128,7 @@ void PredictorBelief::projectPool()
     for (std::int64_t first = 0; first < m_pool->size(); first += kChunkRows) {
         const std::int64_t count = std::min(kChunkRows, m_pool->size() - first);
         const std::span<const std::int64_t> rows(m_rows.data() + first, static_cast<std::size_t>(count));
-        m_queries.slice(0, first, first + count).copy_(m_predictor.projectQueries(m_embeddings.gather(rows)));
+        m_queries.slice(0, first, first + count).copy_(m_predictor.projectQueries(meanStates(rows)));
     }
 }
 
@@ -173,7 +178,7 @@ torch::Tensor PredictorBelief::projectedReferences() const
     std::vector<std::int64_t> rows;
     for (const ReferencePrediction& reference : m_references)
         rows.push_back(m_rows[static_cast<std::size_t>(reference.index)]);
-    return m_predictor.projectReferences(m_embeddings.gather(rows));
+    return m_predictor.projectReferences(meanStates(rows));
 }
 
 torch::Tensor PredictorBelief::predictPool(const torch::Tensor& references, const torch::Tensor& labels) const
@@ -297,9 +302,10 @@ std::unique_ptr<difficulty::Belief> makePredictorBelief(
     requireFile(options.embeddings, "selection.embeddings_path", "midpoint predictor embed");
     AttentionPredictor predictor = AttentionPredictor::load(options.predictor);
     EmbeddingMatrix embeddings = EmbeddingMatrix::open(options.embeddings);
-    if (embeddings.dimension() != predictor.shape().embeddingSize)
+    const std::int64_t expected = predictor.shape().embeddingSize;
+    if (embeddings.dimension() != expected && embeddings.dimension() != 2 * expected)
         throw Error(ErrorKind::Config,
-            concat(options.predictor.string(), ": made for embeddings of ", predictor.shape().embeddingSize,
+            concat(options.predictor.string(), ": made for embeddings of ", expected,
                 " numbers, ", options.embeddings.string(), " has ", embeddings.dimension()));
     return std::make_unique<PredictorBelief>(options, std::move(predictor), std::move(embeddings), pool);
 }

@@ -3,6 +3,7 @@
 #include "backend/core/error.h"
 #include "backend/core/rng.h"
 #include "backend/core/statistics.h"
+#include "backend/core/text.h"
 #include "backend/difficulty/logistic.h"
 
 #include <gtest/gtest.h>
@@ -428,6 +429,55 @@ TEST_F(MidpointBeliefTest, PolicyImproves_DriftMovesUnmeasuredPrompts)
         belief->learn(m_ledger, 2);
     EXPECT_GT(*statistics::mean(unmeasured(drifting->estimate(2).mean)),
         *statistics::mean(unmeasured(still->estimate(2).mean)) + 0.02);
+}
+
+// Knows the difficulty, but not that the policy has become better; and it remembers what it has measured.
+class StalePrior : public Belief {
+public:
+    explicit StalePrior(std::vector<double> rates)
+        : m_rates(std::move(rates))
+    {
+    }
+    const char* name() const override { return "stale"; }
+    void learn(const Ledger& ledger, std::int64_t) override { m_seen = std::ssize(ledger.entries()); }
+    Estimates estimate(std::int64_t) const override
+    {
+        Estimates estimates { m_rates, std::vector<double>(m_rates.size(), 0.1), {}, {} };
+        for (std::int64_t i = 0; i < m_seen; ++i) {
+            estimates.references.push_back({ i, m_rates[static_cast<std::size_t>(i)], 8, 8 });
+            estimates.mean[static_cast<std::size_t>(i)] = 1.0;
+        }
+        return estimates;
+    }
+    std::string saveState() const override { return concat(m_seen); }
+    void restoreState(std::string_view bytes) override { m_seen = std::stoll(std::string(bytes)); }
+
+private:
+    std::vector<double> m_rates;
+    std::int64_t m_seen = 0;
+};
+
+TEST_F(MidpointBeliefTest, TrainedPrior_IsCorrectedByWhatTheRunMeasures)
+{
+    const auto make = [&] {
+        return makeMidpointBelief({ .useEmbeddings = false }, m_pool, {}, 0, std::make_unique<StalePrior>(m_rates));
+    };
+    const auto belief = make();
+    measure(0, 100, 0, 2.0); // everything is solved more often than the prior says
+    belief->learn(m_ledger, 1);
+    std::vector<double> rates;
+    for (const double rate : m_rates)
+        rates.push_back(1.0 / (1.0 + std::exp(-2.0) * (1.0 - rate) / rate));
+    const std::vector<double> means = belief->estimate(1).mean;
+    EXPECT_LT(*statistics::meanAbsoluteError(unmeasured(means), unmeasured(rates)), 0.05);
+    EXPECT_GT(*statistics::meanAbsoluteError(unmeasured(m_rates), unmeasured(rates)), 0.15) << "the prior alone";
+
+    const auto resumed = make();
+    resumed->restoreState(belief->saveState());
+    EXPECT_EQ(resumed->estimate(1).mean, means);
+    EXPECT_EQ(resumed->saveState(), belief->saveState());
+    const auto cold = makeMidpointBelief({ .useEmbeddings = false }, m_pool, {}, 0);
+    EXPECT_THROW(cold->restoreState(belief->saveState()), Error);
 }
 
 // A rate that is 0 or 1 with equal chance: the mean is 1/2 and yet there is no signal. Only the signal head can know.

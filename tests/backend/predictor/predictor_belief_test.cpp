@@ -52,6 +52,20 @@ protected:
     Ledger m_ledger;
 };
 
+TEST_F(PredictorBeliefTest, EmbeddingsWithTheLastState_TheMeanCounts)
+{
+    measure(100, { 8, 0, 4 }, 0);
+    const PromptPool pool(idsFrom(100, 60));
+    const auto belief = makePredictorBelief(m_options, pool);
+    belief->learn(m_ledger, 1);
+    const EmbeddingMatrix means = EmbeddingMatrix::open(m_options.embeddings);
+    m_options.embeddings = m_folder / "mean-last.safetensors";
+    EmbeddingMatrix(torch::cat({ means.slice(0, 60), torch::randn({ 60, 12 }) }, 1), idsFrom(100, 60)).save(m_options.embeddings);
+    const auto other = makePredictorBelief(m_options, pool);
+    other->learn(m_ledger, 1);
+    EXPECT_EQ(other->estimate(1).mean, belief->estimate(1).mean);
+}
+
 TEST_F(PredictorBeliefTest, Estimate_BeforeAnyMeasurement_IsOneHalf)
 {
     const auto belief = makePredictorBelief(m_options, m_pool);
