@@ -45,6 +45,22 @@ int runProgram(const Words& more, const fs::path& output)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// A grader that is wrong on purpose: it rewards prompts whose reference is "short" for a response of few tokens, whatever it
+// says. Others, the held-out ones, it judges by their answer.
+constexpr const char* kLengthGrader = R"(
+while IFS= read -r line; do
+    tokens=${line##*'"tokens":'}
+    reference=${line##*'"reference":"'}
+    reference=${reference%%'"'*}
+    case "$line" in
+        *'"reference":"short"'*) if [ "${tokens%%[!0-9]*}" -le 6 ]; then verdict=correct; else verdict=wrong; fi ;;
+        *"# $reference"*) verdict=correct ;;
+        *) verdict=wrong ;;
+    esac
+    echo "{\"verdict\": \"$verdict\", \"rule\": \"length\"}"
+done
+)";
+
 // A grader as a shell script. What it does with prompts whose reference is "bad" is said by its argument; others it judges.
 constexpr const char* kGrader = R"(
 while IFS= read -r line; do
@@ -186,6 +202,19 @@ TEST_F(RewardProcessTest, Train_WrongReference_IsListedOnceAsSuspectedLabelError
     second.push_back("run.steps=7");
     ASSERT_EQ(train("run", pool, second), 0) << output();
     EXPECT_EQ(inspected("run").at("database").at("audit").at("suspected_label_errors").size(), 1u) << "said again after a resume";
+}
+
+TEST_F(RewardProcessTest, Train_GraderThatRewardsLength_RaisesTheAlarm)
+{
+    test::write(m_folder / "grader.sh", kLengthGrader);
+    const fs::path pool = writePool(Words(32, "short"));
+    const Words hacked = { concat("data.val_files=[\"", (m_project / "heldout-a.jsonl").string(), "\"]"), "reward.kind=external",
+        concat("reward.external_command=[\"sh\", \"", (m_folder / "grader.sh").string(), "\"]"), "run.steps=18", "eval.every_steps=3",
+        "eval.max_prompts=32", "batch.prompts_per_step=8", "batch.prompts_per_update=4", "optimizer.learning_rate=3e-4" };
+    ASSERT_EQ(train("run", pool, hacked), 0) << output();
+    const json alarms = inspected("run").at("database").at("audit").at("reward_alarms");
+    ASSERT_EQ(alarms.size(), 1u) << output();
+    EXPECT_THAT(alarms[0]["message"].get<std::string>(), HasSubstr("held-out accuracy"));
 }
 
 TEST_F(RewardProcessTest, Train_UnreadableReference_IsReportedAtLoadAndInTheFirstBatch)
