@@ -15,7 +15,8 @@ json describe(const kernels::cuda::Device& device)
 {
     return { { "index", device.index }, { "name", device.name },
         { "capability", concat(device.capability / 10, ".", device.capability % 10) }, { "multiprocessors", device.multiprocessors },
-        { "memory_bytes", device.memoryBytes }, { "memory_free_bytes", device.freeMemoryBytes } };
+        { "memory_bytes", device.memoryBytes }, { "memory_free_bytes", device.freeMemoryBytes },
+        { "peers", device.peers } };
 }
 
 json compareOperation(const char* operation, kernels::cuda::Module& module)

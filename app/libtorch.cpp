@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <dlfcn.h>
+#include <linux/limits.h>
 #include <regex>
 #include <vector>
 
@@ -67,6 +68,18 @@ fs::path askPython()
     return std::string(trim(text));
 }
 
+nlohmann::json describeNccl(const fs::path& file)
+{
+    void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr)
+        return { { "problem", ::dlerror() } };
+    int version = 0;
+    auto* ask = reinterpret_cast<int (*)(int*)>(::dlsym(library, "ncclGetVersion"));
+    if (ask == nullptr || ask(&version) != 0)
+        return { { "problem", concat(file.string(), " does not tell its version") } };
+    return { { "file", file.string() }, { "version", concat(version / 10000, ".", version / 100 % 100, ".", version % 100) } };
+}
+
 } // namespace
 
 TorchSurroundings torchSurroundings(const fs::path& moduleFolder)
@@ -123,6 +136,18 @@ void openLibTorch(const fs::path& folder)
     for (const char* name : { "libc10.so", "libtorch_cpu.so" })
         if (::dlopen((folder / "lib" / name).c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
             throw Error(ErrorKind::Resource, concat("cannot open LibTorch: ", ::dlerror(), "; repair it with: pip install --force-reinstall torch==", kTorchVersion));
+}
+
+nlohmann::json describeLibTorch()
+{
+    void* opened = ::dlopen("libtorch_cpu.so", RTLD_NOW | RTLD_NOLOAD);
+    std::array<char, PATH_MAX> origin {};
+    if (opened == nullptr || ::dlinfo(opened, RTLD_DI_ORIGIN, origin.data()) != 0)
+        return nlohmann::json::object();
+    const fs::path folder = fs::path(origin.data()).parent_path();
+    std::error_code error;
+    return { { "folder", folder.string() }, { "version", versionOf(folder) }, { "has_cuda", fs::exists(folder / "lib" / "libtorch_cuda.so", error) },
+        { "nccl", describeNccl(folder.parent_path() / "nvidia" / "nccl" / "lib" / "libnccl.so.2") } };
 }
 
 } // namespace midpoint::app

@@ -2,6 +2,8 @@
 // LD_LIBRARY_PATH is needed, which graders and other child processes would inherit.
 #pragma once
 
+#include <nlohmann/json.hpp>
+
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -26,5 +28,9 @@ std::filesystem::path findLibTorch(const TorchSurroundings& surroundings);
 
 // Opens its libraries for all modules of this process. Throws Error{Resource}.
 void openLibTorch(const std::filesystem::path& folder);
+
+// The folder torch that this process computes with, and of NCCL beside it its file and "version", or the "problem". Empty
+// before the engine is open.
+nlohmann::json describeLibTorch();
 
 } // namespace midpoint::app

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <gnu/libc-version.h>
 #include <set>
 #include <sstream>
 #include <sys/utsname.h>
@@ -81,7 +82,7 @@ json describeMachine()
     std::error_code error;
     const fs::space_info disk = fs::space(fs::current_path(error), error);
     constexpr std::int64_t kKilo = 1024;
-    return { { "system", concat(system.sysname, " ", system.release, " ", system.machine) },
+    return { { "system", concat(system.sysname, " ", system.release, " ", system.machine) }, { "glibc", ::gnu_get_libc_version() },
         { "cpu", fieldOf("/proc/cpuinfo", "model name") }, { "cores", std::thread::hardware_concurrency() }, { "instruction_sets", instructionSets() },
         { "memory_bytes", kilobytesOf("MemTotal") * kKilo }, { "memory_available_bytes", kilobytesOf("MemAvailable") * kKilo },
         { "memory_limit_bytes", memoryLimitBytes() }, { "disk_free_bytes", error ? 0 : disk.available }, { "display", hasDisplay() },

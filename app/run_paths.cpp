@@ -4,6 +4,7 @@
 #include "backend/core/files.h"
 #include "backend/core/text.h"
 #include "backend/launch/run_folder.h"
+#include "backend/launch/supervisor.h"
 
 #include <algorithm>
 #include <charconv>
@@ -23,6 +24,17 @@ void requireExisting(const std::string& what, const fs::path& path)
     std::error_code error;
     if (!fs::exists(path, error))
         throw Error(ErrorKind::Usage, concat(what, ": no such file or folder: ", path.string()));
+}
+
+fs::path exampleProjects()
+{
+    const fs::path home = launch::executablePath().parent_path().parent_path();
+    const fs::path ofPackage = home / "projects";
+    std::error_code error;
+    for (const fs::path& folder : { ofPackage, home / "share" / "midpoint" / "projects", home.parent_path().parent_path() / "projects" })
+        if (fs::exists(folder, error))
+            return folder;
+    return ofPackage;
 }
 
 std::int64_t stepOf(const fs::path& checkpoint)

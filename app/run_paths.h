@@ -18,6 +18,9 @@ std::int64_t stepOf(const std::filesystem::path& checkpoint);
 // The settings of the run that a checkpoint lies in (its resolved.toml), or the defaults, under the overrides.
 config::LoadedConfig settingsFor(const std::filesystem::path& checkpoint, const Words& overrides);
 
+// The folder of the example projects: beside an unpacked package, in an installation's share, or in the source tree of a build.
+std::filesystem::path exampleProjects();
+
 // Throws Error{Usage} that names the option and the missing file.
 void requireExisting(const std::string& what, const std::filesystem::path& path);
 

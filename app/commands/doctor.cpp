@@ -2,8 +2,10 @@
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/cuda_device.h"
+#include "app/libtorch.h"
 #include "app/machine.h"
 #include "app/modules.h"
+#include "app/selftest.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 
@@ -15,21 +17,11 @@ namespace {
 
 using nlohmann::json;
 
-// The engine's own part: LibTorch, its devices, and with --selftest a few generated tokens.
-json describeEngine(bool withSelfTest)
+// The engine's own part: its devices, and the LibTorch that it was opened with.
+json describeEngine()
 {
-    engine::EngineApi& engine = openEngine();
-    json found = json::parse(engine.describeDevices());
-    if (!withSelfTest)
-        return found;
-    engine::DecodeBenchOptions tiny;
-    tiny.sequences = 2;
-    tiny.newTokens = 4;
-    tiny.promptTokens = 4;
-    tiny.threads = 1;
-    tiny.repeats = 1;
-    CommandSession session;
-    found["selftest"] = json::parse(engine.benchDecode(tiny, session.session()));
+    json found = json::parse(openEngine().describeDevices());
+    found["torch"] = describeLibTorch();
     return found;
 }
 
@@ -63,6 +55,9 @@ json problemsOf(const json& report)
     const bool hasGpu = !report["machine"]["gpus"].empty();
     if (hasGpu && report["cuda"].contains("problem"))
         problems.push_back("there is a GPU that cannot be used: " + report["cuda"]["problem"].get<std::string>());
+    if (report.contains("selftest"))
+        for (const std::string& problem : selfTestProblems(report["selftest"]))
+            problems.push_back(problem);
     if (hasFailures(report))
         problems.push_back("operations on the CUDA device differ from their references, see cuda.selftest");
     constexpr std::uint64_t kLowDiskBytes = 2'000'000'000;
@@ -78,9 +73,12 @@ int runDoctor(const Words& words)
     bool withSelfTest = false;
     bool asJson = false;
     std::string reportFile;
-    CommandLine line("doctor", "Says what this machine and this build can do. Exit code 1 if training is not possible or an operation is wrong.");
+    SelfTestOptions options;
+    CommandLine line("doctor", "Says what this machine and this build can do. Exit code 1 if training is not possible or the self-test fails.");
     line.flag("--selftest", withSelfTest,
-        "Generate a few tokens with a tiny random model; compare every operation on a CUDA device with its reference");
+        "Run the benchmarks of decoding and of a step, and the demo for a few steps; compare every operation on CUDA devices with its "
+        "reference. About a minute");
+    line.add("--demo-steps", options.demoSteps, "Steps of the demo in the self-test")->check(CLI::Range(1, 1000));
     line.add("--report", reportFile, "Write the report to this file too");
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))
@@ -88,18 +86,21 @@ int runDoctor(const Words& words)
     json report = { { "build", describeBuild() }, { "machine", describeMachine() }, { "cuda", describeCuda() } };
     if (report["build"]["modules"][kEngineModule].get<bool>()) {
         try {
-            report["engine"] = describeEngine(withSelfTest);
+            report["engine"] = describeEngine();
         } catch (const Error& error) {
             report["engine_error"] = error.what();
         }
     }
     if (withSelfTest)
         report["cuda"]["selftest"] = selfTestCuda(report["cuda"]);
+    if (withSelfTest && report.contains("engine"))
+        report["selftest"] = selfTest(options, report["cuda"]);
     report["problems"] = problemsOf(report);
     if (!reportFile.empty())
         writeReport(reportFile, report);
     printResult(report.dump(2), asJson);
-    return report.contains("engine") && !hasFailures(report) ? 0 : 1;
+    const bool isWell = !report.contains("selftest") || selfTestProblems(report["selftest"]).empty();
+    return report.contains("engine") && isWell && !hasFailures(report) ? 0 : 1;
 }
 
 } // namespace midpoint::app

@@ -42,6 +42,19 @@ Device describe(int index)
     return device;
 }
 
+std::vector<int> peersOf(int index, int count)
+{
+    std::vector<int> peers;
+    for (int other = 0; other < count; ++other) {
+        int reaches = 0;
+        if (other != index)
+            require(cudaDeviceCanAccessPeer(&reaches, index, other), "access of a device to another");
+        if (reaches != 0)
+            peers.push_back(other);
+    }
+    return peers;
+}
+
 // Code for an older device runs on a newer one, but not the other way round.
 std::string missingCode(const Discovery& found)
 {
@@ -74,8 +87,10 @@ public:
         try {
             int current = 0;
             require(cudaGetDevice(&current), "the current device");
-            for (int i = 0; i < count; ++i)
+            for (int i = 0; i < count; ++i) {
                 found.devices.push_back(describe(i));
+                found.devices.back().peers = peersOf(i, count);
+            }
             require(cudaSetDevice(current), "choice of a device");
             found.problem = missingCode(found);
         } catch (const Error& error) {

@@ -19,6 +19,7 @@ struct Device {
     int multiprocessors = 0;
     std::int64_t memoryBytes = 0;
     std::int64_t freeMemoryBytes = 0;
+    std::vector<int> peers;         // devices whose memory this one reaches directly
 };
 
 struct Discovery {

@@ -200,7 +200,7 @@ TEST_F(InFolder, Doctor_Json_TellsMachineAndModules)
 
 TEST_F(InFolder, Doctor_SelfTest_WritesOneReport)
 {
-    const Finished finished = run({ "doctor", "--selftest", "--json", "--report", "report.json" });
+    const Finished finished = run({ "doctor", "--selftest", "--demo-steps", "2", "--json", "--report", "report.json" });
     const json report = json::parse(finished.out);
     std::ifstream file(m_folder / "report.json");
     EXPECT_EQ(json::parse(file), report);
@@ -208,6 +208,16 @@ TEST_F(InFolder, Doctor_SelfTest_WritesOneReport)
         EXPECT_EQ(report["cuda"]["selftest"]["skipped"], report["cuda"]["problem"]);
     else
         EXPECT_EQ(report["cuda"]["selftest"].size(), report["cuda"]["devices"].size());
+    if (!report.contains("engine"))
+        return;
+    EXPECT_EQ(finished.code, 0) << finished.out;
+    EXPECT_GT(report["selftest"]["decode"]["tokens_per_second"].get<double>(), 0.0);
+    EXPECT_GT(report["selftest"]["decode"]["gemm_limit_tokens_per_second"].get<double>(), 0.0);
+    EXPECT_GT(report["selftest"]["step"]["seconds_per_step"].get<double>(), 0.0);
+    EXPECT_GT(report["selftest"]["disk"]["write_megabytes_per_second"].get<double>(), 0.0);
+    EXPECT_EQ(report["selftest"]["demo"]["steps"], 2) << report["selftest"]["demo"];
+    EXPECT_TRUE(std::filesystem::exists(report["engine"]["torch"]["folder"].get<std::string>()));
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(m_folder.path()), {}), 1) << "only the report is left";
 }
 
 std::string safetensors(const std::string& header, std::size_t dataBytes)
