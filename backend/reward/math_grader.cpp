@@ -197,6 +197,10 @@ private:
             math::Comparison comparison = math::compareAnswers(reference, response, m_options.bounds);
             if (!comparison.isEqual && (hasAmbiguousComma(request.reference) || hasAmbiguousComma(grade.extracted)))
                 comparison = compareAsLists(request.reference, grade.extracted, comparison);
+            const char choice = labelledChoice(request.reference);
+            const char chosen = labelledChoice(grade.extracted);
+            if (choice != 0 && chosen != 0 && choice != chosen)
+                comparison = { false, "different choices" };
             if (!comparison.isEqual && (isChoiceOf(reference, grade.extracted) || isChoiceOf(response, request.reference)))
                 comparison = { true, "letter with its choice" };
             if (!comparison.isEqual && isSameWord(request.reference, grade.extracted))

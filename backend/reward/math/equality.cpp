@@ -407,6 +407,16 @@ private:
     mutable long m_comparisons = 0;
 };
 
+Expression withRadians(const Expression& e)
+{
+    Expression out = e;
+    for (Expression& part : out.parts)
+        part = withRadians(part);
+    if (out.kind != Kind::Degree)
+        return out;
+    return binary(Kind::Quotient, binary(Kind::Product, std::move(out.parts[0]), Expression(Kind::Constant, "pi")), number(180));
+}
+
 } // namespace
 
 Comparison compareAnswers(const Expression& reference, const Expression& response, const Bounds& bounds)
@@ -417,15 +427,14 @@ Comparison compareAnswers(const Expression& reference, const Expression& respons
     Expression s = unfold(response, bounds);
     const bool isAngleR = hasKind(r, Kind::Degree);
     const bool isAngleS = hasKind(s, Kind::Degree);
+    const Expression inRadians = isAngleR ? withRadians(r) : isAngleS ? withRadians(s) : Expression();
     resolveDegrees(r);
     resolveDegrees(s);
     const AnswerComparison comparison(bounds);
     Comparison result = comparison.compare(r, s);
-    if (!result.isEqual && isAngleR != isAngleS && isScalar(r) && isScalar(s)) {
+    if (!result.isEqual && isAngleR != isAngleS) {
         // 90 degrees are pi/2.
-        Expression& degrees = isAngleR ? r : s;
-        degrees = binary(Kind::Quotient, binary(Kind::Product, std::move(degrees), Expression(Kind::Constant, "pi")), number(180));
-        if (comparison.compare(r, s).isEqual)
+        if (comparison.compare(isAngleR ? inRadians : r, isAngleR ? s : inRadians).isEqual)
             return { true, "degrees and radians" };
     }
     return result;
