@@ -154,6 +154,9 @@ TEST_F(PagesTest, Rollouts_FilterColourAndSideBySide)
     EXPECT_LT(table->model()->rowCount(), 32);
     EXPECT_TRUE(child<QLabel>("rolloutLeftVerdict")->text().startsWith(QStringLiteral("✓")));
     child<QComboBox>("verdictFilter")->setCurrentIndex(0);
+    auto* colors = child<QComboBox>("tokenColoring");
+    const QModelIndex entropy = colors->model()->index(colors->findText(QStringLiteral("entropy")), 0);
+    EXPECT_FALSE(entropy.flags().testFlag(Qt::ItemIsEnabled)) << "this run has not stored it";
     QTest::mouseClick(child<QToolButton>("rollouts.sideBySide.button"), Qt::LeftButton);
     EXPECT_TRUE(child<QWidget>("rolloutRight")->isVisible());
     const QString before = child<QLabel>("rolloutLeftHeading")->text();

@@ -225,7 +225,7 @@ void DifficultyPage::buildTable()
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(0, Qt::AscendingOrder);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    constexpr int kWidths[] = { 68, 240, 70, 48, 60, 44, 66, 70, 84 };
+    constexpr int kWidths[] = { 68, 240, 70, 48, 60, 58, 66, 70, 84 };
     for (int i = 0; i < 9; ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->horizontalHeader()->setStretchLastSection(false);
@@ -397,6 +397,7 @@ void DifficultyPage::showPrompt(std::int64_t promptIndex)
 {
     m_selected = promptIndex;
     m_scatter->ring(promptIndex);
+    m_history->setPlaceholder(tr("Reading the history of prompt %1…").arg(promptIndex));
     run().askPromptHistory(promptIndex);
 }
 

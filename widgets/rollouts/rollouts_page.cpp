@@ -12,10 +12,12 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QSplitter>
+#include <QStandardItemModel>
 #include <QTableView>
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <cmath>
 
 namespace midpoint::gui {
@@ -233,9 +235,25 @@ void RolloutsPage::show(std::shared_ptr<const RolloutView> view)
         for (std::size_t sample = 0; sample < m_view->groups[g].rollouts.size(); ++sample)
             m_rows.push_back({ g, sample });
     m_shownStep->setText(hasGroups && m_view->step != run().currentStep() ? tr("(newest stored: %1)").arg(m_view->step) : QString());
+    offerEntropy();
     m_model->setRows(m_rows.size());
     applyFilter();
     selectInformative();
+}
+
+// Only runs that store the entropy of each token can be coloured by it.
+void RolloutsPage::offerEntropy()
+{
+    constexpr int kEntropyItem = 3;
+    const bool has = m_view && std::any_of(m_view->groups.begin(), m_view->groups.end(), [](const store::StoredGroup& group) {
+        return std::any_of(group.rollouts.begin(), group.rollouts.end(), [](const store::StoredRollout& rollout) { return !rollout.entropies.empty(); });
+    });
+    auto* items = qobject_cast<QStandardItemModel*>(m_coloring->model());
+    QStandardItem* item = items->item(kEntropyItem);
+    item->setEnabled(has);
+    item->setToolTip(has ? QString() : tr("This run has not stored the entropy of each token."));
+    if (!has && m_coloring->currentIndex() == kEntropyItem)
+        m_coloring->setCurrentIndex(0);
 }
 
 // A group with both verdicts says more than one in which all rollouts agree.

@@ -50,6 +50,7 @@ private:
     void show(std::shared_ptr<const RolloutView> view);
     void applyFilter();
     void selectInformative();
+    void offerEntropy();
     void showSelected();
     void showIn(Pane& pane, const Row& row);
     TokenText textOf(const store::StoredGroup& group, const store::StoredRollout& rollout) const;

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 using namespace midpoint;
 using engine::tokenEnds;
 using testing::ElementsAre;
