@@ -172,7 +172,7 @@ void Checker::checkSelection()
         problem("selection.predictor_path",
             "is not set; belief 'predictor' needs a trained predictor. Make one with `midpoint predictor embed`, "
             "`midpoint eval --labels` and `midpoint predictor train`, or choose another selection.belief");
-    if (selection.belief != "predictor" && !selection.predictorPath.empty())
+    if (selection.belief != "predictor" && selection.belief != "midpoint" && !selection.predictorPath.empty())
         warning("selection.predictor_path", "is not used: selection.belief is '", selection.belief, "'");
     if (selection.referencePrompts == 0 && selection.reuseReference)
         warning("selection.reuse_reference", "has no effect: selection.reference_prompts is 0");

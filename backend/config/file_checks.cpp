@@ -27,7 +27,8 @@ public:
             checkData("data.train_files", path);
         for (const std::string& path : config.data.valFiles)
             checkData("data.val_files", path);
-        const bool usesPredictor = usesBelief(config) && config.selection.belief == "predictor";
+        const std::string& belief = config.selection.belief; // midpoint takes a trained predictor as its prior
+        const bool usesPredictor = usesBelief(config) && (belief == "predictor" || belief == "midpoint");
         if (usesPredictor && !config.selection.predictorPath.empty())
             checkFile("selection.predictor_path", config.selection.predictorPath,
                 "predictor weights, made by `midpoint predictor train`");

@@ -185,7 +185,7 @@ void addSelection(Table& table)
     table.add("selection.exploration_share", selection, &SelectionSection::explorationShare, fromBelow(0, 1), "share",
         "Share of the fresh groups that is chosen uniformly.");
     table.add("selection.predictor_path", selection, &SelectionSection::predictorPath, path(PathKind::File), "",
-        "Predictor weights, made by `midpoint predictor train`.");
+        "Predictor weights, made by `midpoint predictor train`; belief midpoint takes them as its prior.");
     table.add("selection.embeddings_path", selection, &SelectionSection::embeddingsPath, path(PathKind::File), "",
         "Prompt embeddings, made by `midpoint predictor embed`. Empty: computed and kept in the run folder.");
 }
