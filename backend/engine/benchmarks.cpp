@@ -194,9 +194,8 @@ private:
     std::filesystem::path m_path;
 };
 
-difficulty::Ledger measuredReferences(const difficulty::PromptPool& pool, std::int64_t count, std::int64_t step)
+void addReferences(difficulty::Ledger& ledger, const difficulty::PromptPool& pool, std::int64_t count, std::int64_t step)
 {
-    difficulty::Ledger ledger;
     Rng rng({ 1, DrawPurpose::Benchmark, step, 2, 0 });
     for (std::int64_t i = 0; i < count; ++i) {
         difficulty::LedgerEntry entry;
@@ -207,7 +206,6 @@ difficulty::Ledger measuredReferences(const difficulty::PromptPool& pool, std::i
         entry.successes = static_cast<std::int32_t>(rng.below(9));
         ledger.add(entry);
     }
-    return ledger;
 }
 
 } // namespace
@@ -263,8 +261,7 @@ std::string benchSelect(const SelectBenchOptions& options, Session&)
     std::vector<double> selection, bare;
     difficulty::Ledger ledger;
     for (std::int64_t step = 0; step <= options.repeats; ++step) {
-        for (const difficulty::LedgerEntry& entry : measuredReferences(pool, options.references, step).entries())
-            ledger.add(entry);
+        addReferences(ledger, pool, options.references, step);
         selection.push_back(secondsOf([&] { selector.beginRound(step, ledger, std::min<std::int64_t>(512, options.prompts)); }));
         bare.push_back(secondsOf([&] {
             const torch::Tensor scores = torch::mm(queries, references.t());
