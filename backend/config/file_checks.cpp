@@ -148,7 +148,7 @@ void FileChecker::checkCacheBudget(const fs::path& configFile)
     const std::int64_t block = config.rollout.kvBlockTokens;
     const std::int64_t needed = (longest + block - 1) / block * block * tokenBytes;
     constexpr std::int64_t kMegabyte = 1'000'000;
-    if (needed > config.rollout.kvCacheMegabytes * kMegabyte)
+    if (config.rollout.kvCacheMegabytes > 0 && needed > config.rollout.kvCacheMegabytes * kMegabyte)
         problem("rollout.kv_cache_megabytes", "expected room for one sequence of data.max_prompt_tokens + rollout.max_new_tokens = ",
             longest, " tokens in blocks of ", block, " at ", tokenBytes, " bytes per token (2 x ", layers, " layers x ", keyValueHeads,
             " heads x ", headSize, " x ", numberBytes, " bytes) = ", formatBytes(static_cast<std::uint64_t>(needed)), ", found ",

@@ -18,6 +18,7 @@ struct RunSection {
     double livenessSeconds = 10.0;         // a rank without a sign of life for so long is lost
     double rendezvousSeconds = 60.0;       // for all ranks to meet at the start
     double collectiveSeconds = 1800.0;     // for one operation of all ranks
+    std::string tryWorstCase = "auto";     // auto: on GPUs | yes | no
 };
 
 struct ModelSection {
@@ -53,7 +54,7 @@ struct RolloutSection {
     std::int64_t topK = 0;                 // 0: off
     double topP = 1.0;
     std::int64_t maxSequences = 256;       // sequences decoded at once
-    std::int64_t kvCacheMegabytes = 2048;  // budget of the key-value cache
+    std::int64_t kvCacheMegabytes = 2048;  // budget of the key-value cache; 0: what is left of memory
     std::int64_t kvBlockTokens = 16;
 };
 

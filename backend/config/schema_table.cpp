@@ -64,7 +64,7 @@ void addRunAndModel(Table& table)
     table.add("run.threads", run, &RunSection::threads, between(0, 4096), "threads",
         "Threads of each rank for computing. 0: all cores.");
     table.add("run.devices", run, &RunSection::devices, any(), "",
-        "One device per rank: \"cpu\" or \"cuda:N\".");
+        "One device per rank: \"cpu\". GPUs (\"cuda:N\") are refused: this engine computes on CPUs.");
     table.add("run.dtype", run, &RunSection::dtype, oneOf({ "float32", "bfloat16", "float16" }), "",
         "Type that the model computes in. Master weights and optimizer state are float32 always.", { { "rollout.dtype" } });
     table.add("run.liveness_seconds", run, &RunSection::livenessSeconds, between(1, 3600), "s",
@@ -73,6 +73,9 @@ void addRunAndModel(Table& table)
         "Time in which all ranks have to meet at the start.");
     table.add("run.collective_seconds", run, &RunSection::collectiveSeconds, between(1, 86400), "s",
         "Longest time of one operation in which all ranks take part, waiting for the slowest included.");
+    table.add("run.try_worst_case", run, &RunSection::tryWorstCase, oneOf({ "auto", "yes", "no" }), "",
+        "Before the first step, send the longest sequences and the largest micro-batch through once, so that memory runs out at "
+        "the start or never. auto: on GPUs.");
     const auto model = &RunConfig::model;
     table.add("model.path", model, &ModelSection::path, path(PathKind::Folder), "",
         "Hugging Face folder of the starting model: config.json, tokenizer.json and safetensors.",
@@ -137,8 +140,8 @@ void addBatchAndRollout(Table& table)
         "Sample among the likeliest tokens of this total probability. 1: off.", { { "top_p" } });
     table.add("rollout.max_sequences", rollout, &RolloutSection::maxSequences, atLeast(1), "sequences",
         "Sequences decoded at once.", { { "rollout.max_num_seqs" } });
-    table.add("rollout.kv_cache_megabytes", rollout, &RolloutSection::kvCacheMegabytes, atLeast(1), "MB",
-        "Memory of the key-value cache on each device.");
+    table.add("rollout.kv_cache_megabytes", rollout, &RolloutSection::kvCacheMegabytes, atLeast(0), "MB",
+        "Memory of the key-value cache on each device. 0: what weights, optimizer and updates leave.");
     table.add("rollout.kv_block_tokens", rollout, &RolloutSection::kvBlockTokens, between(1, 1024), "tokens",
         "Tokens of one block of the key-value cache.");
 }

@@ -32,6 +32,7 @@ public:
         std::vector<Group> groups;
     };
     const std::vector<Set>& sets() const { return m_sets; }
+    const Roller& roller() const { return m_roller; }
     // Calls with (done, total) prompts while it works.
     void setProgress(std::function<void(std::int64_t, std::int64_t)> progress) { m_progress = std::move(progress); }
 

@@ -149,8 +149,12 @@ RankResult train(const Start& start, RunParts& parts, Session& session, launch::
                 parts.crew->size() > 1 ? concat(" on each of ", parts.crew->size(), " ranks") : std::string()));
     for (const store::Event& finding : parts.dataFindings)
         journal.addEvent(finding);
+    journal.addEvent(memoryEvent(parts.memory, parts.progress.step));
     RankResult result;
     try {
+        if (triesWorstCase(parts.config))
+            for (const store::Event& event : tryWorstCase(parts))
+                journal.addEvent(event);
         result = Trainer(parts, journal, heartbeat, session).run();
         parts.crew->end(result.lastStep, result.reason);
         logTraffic(*parts.crew, session.log);
@@ -183,6 +187,9 @@ RankResult work(const RankOptions& options, Session& session, launch::HeartbeatW
     if (!isFirst) {
         if (!checkpoint.empty())
             restoreTrained(checkpoint, *parts.model, *parts.update);
+        if (triesWorstCase(parts.config))
+            for (const store::Event& event : tryWorstCase(parts))
+                session.log.info(event.message);
         return serveOrders(parts, heartbeat, session);
     }
     if (start.checkpoint.has_value()) {

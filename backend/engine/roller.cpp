@@ -41,6 +41,7 @@ rollout::SamplingOptions evaluationSampling(const config::RunConfig& config)
 
 Roller::Roller(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer, Crew* crew)
     : m_tokenizer(tokenizer)
+    , m_maxSequences(config.rollout.maxSequences)
     , m_engine(model, rolloutOptions(config))
     , m_grader(reward::makeGrader(config.reward))
     , m_composer(config.reward, config.rollout.maxNewTokens)
@@ -88,6 +89,20 @@ std::vector<Group> Roller::generateOwn(
             groups[i].rollouts.push_back(std::move(rollout));
         }
     return groups;
+}
+
+std::int64_t Roller::tryLargest(std::int64_t promptTokens)
+{
+    rollout::RolloutRequest request;
+    request.promptTokens.assign(static_cast<std::size_t>(promptTokens), 0);
+    std::vector<rollout::RolloutRequest> requests(static_cast<std::size_t>(m_maxSequences), request);
+    for (std::size_t i = 0; i < requests.size(); ++i)
+        requests[i].prompt = static_cast<PromptId>(i);
+    rollout::SamplingOptions sampling;
+    sampling.maxNewTokens = 2;
+    sampling.ignoresEndTokens = true;
+    m_engine.generate(requests, sampling, {});
+    return m_engine.statistics().peakSequences;
 }
 
 void Roller::grade(std::vector<Group>& groups, std::span<const PoolPrompt> prompts)

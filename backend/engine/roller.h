@@ -46,10 +46,17 @@ public:
 
     reward::Grader& grader() { return *m_grader; }
 
+    // As many sequences at once as there ever are, each after a prompt of so many tokens; what they say is thrown away.
+    // Returns their number.
+    std::int64_t tryLargest(std::int64_t promptTokens);
+    std::int64_t packedBytes() const { return m_engine.packedBytes(); }
+    std::int64_t cacheBytes() const { return m_engine.statistics().cacheBytes; } // that were in use at some time
+
 private:
     void grade(std::vector<Group>& groups, const std::vector<const PoolPrompt*>& owners);
 
     const Tokenizer& m_tokenizer;
+    std::int64_t m_maxSequences;
     rollout::RolloutEngine m_engine;
     std::unique_ptr<reward::Grader> m_grader;
     reward::RewardComposer m_composer;

@@ -9,6 +9,8 @@
 #include "backend/reward/audit.h"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <unistd.h>
 
 namespace midpoint::engine {
@@ -78,6 +80,20 @@ std::vector<store::Event> lookAtReferences(const LoadedPrompts& prompts, reward:
     return { event };
 }
 
+// Fills the ledger and settles the size of the caches.
+void settleMemory(RunParts& parts, const RankOptions& options)
+{
+    MemoryNeeds needs;
+    for (const PoolPrompt& prompt : parts.prompts->prompts)
+        needs.longestPrompt = std::max(needs.longestPrompt, static_cast<std::int64_t>(prompt.tokens.size()));
+    needs.models = parts.reference != nullptr ? 2 : 1;
+    needs.rollers = parts.config.data.valFiles.empty() ? 1 : 2;
+    needs.ranks = options.place.worldSize;
+    needs.ranksOfHost = options.place.localWorldSize;
+    parts.config.rollout.kvCacheMegabytes = cacheMegabytes(parts.config, *parts.model, needs);
+    parts.memory = planMemory(parts.config, *parts.model, needs);
+}
+
 // Held-out files are read by rank 0 alone, but all have to have been given the same.
 std::string hashOfAllData(const RunParts& parts)
 {
@@ -133,6 +149,7 @@ void assembleComputing(RunParts& parts, const RankOptions& options, Session& ses
     requirePositions(config, *parts.prompts, *parts.model);
     if (config.policy.klCoefficient > 0.0)
         parts.reference = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config)));
+    settleMemory(parts, options);
     parts.meeting = meetOthers(options, parts, std::move(observer));
     parts.ranks = std::make_unique<distributed::CommunicatingRanks>(*parts.meeting.communicator);
     parts.crew = std::make_unique<Crew>(*parts.meeting.communicator);

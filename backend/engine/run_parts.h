@@ -12,6 +12,7 @@
 #include "backend/engine/crew.h"
 #include "backend/engine/evaluation.h"
 #include "backend/engine/health.h"
+#include "backend/engine/memory_ledger.h"
 #include "backend/engine/pool_prompt.h"
 #include "backend/engine/roller.h"
 #include "backend/engine/trainer_state.h"
@@ -50,6 +51,7 @@ struct RunParts {
     HealthRules health { config::HealthSection {} };
     RunProgress progress;
     RunAudit audit;
+    MemoryLedger memory; // as planned
     std::vector<store::Event> dataFindings; // about the prompts, to be stored when the run starts
 
     TrainerState state() { return { progress, *model, *update, ledger, *selector, buffer.get(), audit }; }

@@ -3,11 +3,11 @@
 #include "backend/core/text.h"
 #include "backend/difficulty/ledger.h"
 #include "backend/difficulty/measures.h"
+#include "backend/engine/memory_ledger.h"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <unistd.h>
 
 namespace midpoint::engine {
 namespace {
@@ -193,17 +193,6 @@ void addReplayMetrics(const StepOutcome& outcome, const RecordContext& context, 
     metrics.add("replay/clipfrac", outcome.update.clipShareReplayed);
 }
 
-double residentGigabytes()
-{
-    long pages = 0;
-    if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
-        if (std::fscanf(file, "%*s %ld", &pages) != 1)
-            pages = 0;
-        std::fclose(file);
-    }
-    return static_cast<double>(pages) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e9;
-}
-
 void addTimingMetrics(const StepOutcome& outcome, const RecordContext& context, MetricList& metrics)
 {
     metrics.add("timing_s/step", outcome.seconds);
@@ -237,7 +226,9 @@ void addTimingMetrics(const StepOutcome& outcome, const RecordContext& context, 
         metrics.add("budget/oracle_seconds", context.budget.oracleSeconds);
     }
     metrics.add("budget/evaluation_seconds", context.budget.evaluationSeconds);
-    metrics.add("system/rss_gb", residentGigabytes());
+    for (const Metric& metric : context.memory)
+        metrics.add(metric.name, metric.value);
+    metrics.add("system/rss_gb", static_cast<double>(residentBytes()) / 1e9);
 }
 
 store::Observation observationOf(const Group& group)

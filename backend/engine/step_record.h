@@ -25,6 +25,7 @@ struct RecordContext {
     const replay::ReplayBuffer* buffer = nullptr; // null: no replay
     const Budget& budget;
     double freshFraction = 1.0; // that the next step will use
+    std::vector<store::Metric> memory = {}; // memoryMetrics()
 };
 
 store::StepRecord stepRecord(const StepOutcome& outcome, const RecordContext& context);

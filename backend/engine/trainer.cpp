@@ -319,9 +319,10 @@ void Trainer::commit(StepOutcome& outcome)
     std::vector<EvaluationResult> evaluations;
     if (isEvaluationDue())
         evaluations = evaluate();
+    append(events, splitEvents(outcome, storedStep(outcome.step)));
     append(events, m_parts.audit.lookAtEvaluation(evaluations, storedStep(outcome.step)));
     const RecordContext context { m_parts.config, *m_parts.pool, *m_parts.selector, m_parts.buffer.get(), m_parts.progress.budget,
-        m_parts.progress.freshFraction.fraction(m_parts.config.replay) };
+        m_parts.progress.freshFraction.fraction(m_parts.config.replay), memoryMetrics(m_parts, outcome) };
     m_journal.commitStep(outcome, context, std::move(events), evaluations);
     report(outcome);
 }

@@ -13,12 +13,6 @@ namespace {
 constexpr std::int64_t kChunkBytes = std::int64_t { 16 } << 20;
 constexpr std::int64_t kMinChunkRows = 64;
 
-std::int64_t chunkRows(const ScoringInput& input)
-{
-    const std::int64_t rowBytes = input.head.size(0) * input.head.element_size();
-    return std::max(kMinChunkRows, kChunkBytes / rowBytes);
-}
-
 torch::Tensor indexTensor(const std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t count)
 {
     return torch::from_blob(const_cast<std::int64_t*>(values.data() + begin), { count }, torch::kInt64);
@@ -36,7 +30,7 @@ template <typename Chunk>
 void forEachChunk(const ScoringInput& input, const Chunk& chunk)
 {
     const auto total = static_cast<std::int64_t>(input.targets.size());
-    const std::int64_t rows = chunkRows(input);
+    const std::int64_t rows = scoringChunkRows(input.head.size(0), input.head.element_size());
     for (std::int64_t begin = 0; begin < total; begin += rows)
         chunk(begin, std::min(rows, total - begin));
 }
@@ -47,6 +41,11 @@ float* dataOrNull(const torch::Tensor& tensor, std::int64_t begin)
 }
 
 } // namespace
+
+std::int64_t scoringChunkRows(std::int64_t vocabulary, std::int64_t elementBytes)
+{
+    return std::max(kMinChunkRows, kChunkBytes / (vocabulary * elementBytes));
+}
 
 Scored scoreTokens(const ScoringInput& input)
 {

@@ -4,7 +4,12 @@
 
 #include "backend/model/model.h"
 
+#include <cstdint>
+
 namespace midpoint::model {
+
+// Rows of logits that are computed at once.
+std::int64_t scoringChunkRows(std::int64_t vocabulary, std::int64_t elementBytes);
 
 struct ScoringInput {
     torch::Tensor hidden; // [tokens, hidden] after the final norm

@@ -91,6 +91,15 @@ void AdamW::step(std::span<model::Parameter> parameters, double learningRate, do
             shardView(parameters[p].compute, shard(p)).copy_(m_masters[p]);
 }
 
+std::int64_t AdamW::bytes() const
+{
+    std::size_t bytes = 0;
+    for (const std::vector<torch::Tensor>* tensors : { &m_first, &m_second, &m_masters })
+        for (const torch::Tensor& tensor : *tensors)
+            bytes += tensors != &m_masters || m_ownsMasters ? tensor.nbytes() : 0;
+    return static_cast<std::int64_t>(bytes);
+}
+
 torch::Tensor AdamW::whole(std::size_t parameter, const torch::Tensor& own, RankGroup& ranks) const
 {
     if (m_ranks == 1)

@@ -32,6 +32,7 @@ public:
     void step(std::span<model::Parameter> parameters, double learningRate, double gradientScale);
 
     std::int64_t updates() const { return m_updates; } // made so far
+    std::int64_t bytes() const;                        // of both moments, and of the masters that are its own
 
     // State for checkpoints: "updates" [1] int64, "first.<parameter>" and "second.<parameter>" float32. Every rank has to call
     // it; the first one gets the tensors. The same holds for whole masters, which it can let go of again.

@@ -1,5 +1,7 @@
 #include "backend/policy/gradient_buckets.h"
 
+#include "backend/core/error.h"
+
 #include <algorithm>
 #include <numeric>
 
@@ -27,6 +29,13 @@ void GradientBuckets::completed(std::int64_t layer, std::span<const model::Param
 {
     while (m_started < m_buckets.size() && m_buckets[m_started].lowestLayer >= layer)
         start(m_buckets[m_started++], parameters, ranks);
+}
+
+void GradientBuckets::restart(const RankGroup& ranks)
+{
+    if (m_started > 0 && ranks.size() > 1)
+        throw Error(ErrorKind::Resource, "out of memory while gradients were on their way to other ranks; lower batch.tokens_per_microbatch");
+    m_started = 0;
 }
 
 void GradientBuckets::finish(std::span<const model::Parameter> parameters, RankGroup& ranks)

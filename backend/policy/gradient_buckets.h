@@ -21,6 +21,9 @@ public:
     // In the last backward pass of an update: the gradients of `layer` and of those above it are complete
     // (model::kEmbeddingLayer: all are). Starts every bucket that is.
     void completed(std::int64_t layer, std::span<const model::Parameter> parameters, RankGroup& ranks);
+    // Before gradients are computed again from the beginning because memory ran out. What other ranks were sent cannot be
+    // taken back: throws Error{Resource} then.
+    void restart(const RankGroup& ranks);
     // Starts what has not begun yet and waits for the sums.
     void finish(std::span<const model::Parameter> parameters, RankGroup& ranks);
 

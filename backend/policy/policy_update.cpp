@@ -2,6 +2,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/model/memory.h"
 #include "backend/policy/minibatches.h"
 
 #include <algorithm>
@@ -182,6 +183,7 @@ struct PolicyUpdate::Accumulated {
     std::int64_t differenceTokens = 0;
     std::int64_t microbatches = 0;
     std::int64_t packedTokens = 0;
+    std::int64_t activationBytes = 0;
 };
 
 // One optimizer update: this rank's rows, and what all ranks have together.
@@ -206,6 +208,7 @@ PolicyUpdate::PolicyUpdate(model::Model& model, const UpdateSettings& settings, 
     , m_ranks(ranks != nullptr ? *ranks : m_alone)
     , m_buckets(model.parameters())
     , m_optimizer(model.parameters(), settings.optimizer, m_ranks.rank(), m_ranks.size())
+    , m_memory(settings.batch.tokensPerMicrobatch)
 {
     lossSettings(settings); // refuses unknown names before a rollout was paid for
     learningRateAt(settings.optimizer, settings.optimizer.warmupSteps, settings.steps);
@@ -237,6 +240,7 @@ UpdateReport PolicyUpdate::step(std::vector<TrainGroup> groups, std::int64_t ste
     }
     addOverRanks(total, report);
     finishReport(total, report);
+    reportMemory(total, report);
     m_carried = std::move(division.carried);
     for (TrainGroup& group : m_carried) {
         group.isCarried = true;
@@ -290,16 +294,59 @@ void PolicyUpdate::prepareOlderRows(std::vector<MiniBatch>& miniBatches) const
 // Leaves the gradients of the mini-batch, added up over the ranks, in this rank's shards.
 PolicyUpdate::Accumulated PolicyUpdate::accumulate(const MiniBatch& miniBatch, const std::stop_token& stop)
 {
+    Accumulated sums
+        = m_memory.fit([&](std::int64_t tokens) { return accumulateOwn(miniBatch, tokens, Sending::WithLastPass, stop); });
+    m_buckets.finish(m_model.parameters(), m_ranks);
+    return sums;
+}
+
+// Begins with no gradients, so that it can be repeated when memory runs out in the middle of a pass.
+PolicyUpdate::Accumulated PolicyUpdate::accumulateOwn(
+    const MiniBatch& miniBatch, std::int64_t tokensPerMicrobatch, Sending sending, const std::stop_token& stop)
+{
+    m_buckets.restart(m_ranks);
     m_model.zeroGradients();
+    const model::AllocationWatch watch;
     Accumulated sums;
-    const std::vector<MicroBatch> microBatches = pack(miniBatch.groups, m_settings.batch.tokensPerMicrobatch);
+    const std::vector<MicroBatch> microBatches = pack(miniBatch.groups, tokensPerMicrobatch);
     for (const MicroBatch& microBatch : microBatches) {
         if (stop.stop_requested())
             throw Error(ErrorKind::Cancelled, "stopped before the first update of the step");
-        runMicroBatch(microBatch, miniBatch.counts, &microBatch == &microBatches.back(), sums);
+        const bool isSending = sending == Sending::WithLastPass && &microBatch == &microBatches.back();
+        runMicroBatch(microBatch, miniBatch.counts, isSending, sums);
     }
-    m_buckets.finish(m_model.parameters(), m_ranks);
+    sums.activationBytes = watch.peakBytes();
     return sums;
+}
+
+UpdateReport PolicyUpdate::tryLargest(std::int64_t promptTokens, std::int64_t responseTokens)
+{
+    TrainRow row;
+    row.tokens.assign(static_cast<std::size_t>(responseTokens), 0);
+    row.behaviourLogprobs.assign(row.tokens.size(), 0.0F);
+    row.oldLogprobs = row.behaviourLogprobs;
+    row.advantage = 1.0;
+    if (m_settings.policy.klCoefficient != 0.0)
+        row.referenceLogprobs = row.behaviourLogprobs;
+    TrainGroup group;
+    group.promptTokens.assign(static_cast<std::size_t>(promptTokens), 0);
+    const std::int64_t rows = (m_memory.tokens() - promptTokens) / std::max<std::int64_t>(fedTokens(row), 1);
+    group.rows.assign(static_cast<std::size_t>(std::max<std::int64_t>(rows, 1)), row);
+    MiniBatch miniBatch;
+    miniBatch.groups = { group };
+    miniBatch.counts = countTokens(miniBatch.groups);
+    UpdateReport report;
+    const Accumulated sums = m_memory.fit([&](std::int64_t tokens) { return accumulateOwn(miniBatch, tokens, Sending::No, {}); });
+    m_model.zeroGradients();
+    report.packedTokens = sums.packedTokens;
+    reportMemory(sums, report);
+    return report;
+}
+
+void PolicyUpdate::reportMemory(const Accumulated& total, UpdateReport& report) const
+{
+    report.activationBytes = total.activationBytes;
+    report.memorySplits = m_memory.takeSplits();
 }
 
 void PolicyUpdate::runMicroBatch(
@@ -409,6 +456,7 @@ void PolicyUpdate::addTo(Accumulated& total, const Accumulated& sums)
     total.statistics.add(sums.statistics);
     total.hasEntropy = total.hasEntropy || sums.hasEntropy;
     total.packedTokens += sums.packedTokens;
+    total.activationBytes = std::max(total.activationBytes, sums.activationBytes);
 }
 
 // What was counted on each rank; loss and norm were added up update by update.
@@ -462,10 +510,16 @@ void PolicyUpdate::finishReport(const Accumulated& total, UpdateReport& report)
 PolicyUpdate::Logprobs PolicyUpdate::logprobsUnder(
     const model::Model& model, std::span<const TrainGroup> groups) const
 {
+    return m_memory.fit([&](std::int64_t tokens) { return logprobsUnder(model, groups, tokens); });
+}
+
+PolicyUpdate::Logprobs PolicyUpdate::logprobsUnder(
+    const model::Model& model, std::span<const TrainGroup> groups, std::int64_t tokensPerMicrobatch) const
+{
     Logprobs out(groups.size());
     for (std::size_t g = 0; g < groups.size(); ++g)
         out[g].resize(groups[g].rows.size());
-    for (const MicroBatch& microBatch : pack(groups, m_settings.batch.tokensPerMicrobatch)) {
+    for (const MicroBatch& microBatch : pack(groups, tokensPerMicrobatch)) {
         const torch::Tensor logprobs = model.score(packedBatch(microBatch), { m_settings.temperature }).logprobs;
         const float* next = logprobs.const_data_ptr<float>();
         for (const GroupRows& part : microBatch)

@@ -6,6 +6,7 @@
 #include "backend/model/model.h"
 #include "backend/policy/adamw.h"
 #include "backend/policy/gradient_buckets.h"
+#include "backend/policy/memory_budget.h"
 #include "backend/policy/minibatches.h"
 #include "backend/policy/policy_loss.h"
 #include "backend/policy/rank_group.h"
@@ -72,6 +73,8 @@ struct UpdateReport {
     std::int64_t trainedRows = 0, trainedGroups = 0;
     std::int64_t droppedGroups = 0;  // without signal, never computed
     std::int64_t carriedRows = 0;    // wait for the next step
+    std::vector<MemorySplit> memorySplits; // micro-batches became smaller because memory had run out
+    std::int64_t activationBytes = 0; // the most that tensors took beside weights and gradients
 };
 
 // With several ranks each has one, with the same settings; they are given the same groups in the same order, and each computes
@@ -93,6 +96,10 @@ public:
     // The same, written into oldLogprobs of every row of the groups.
     void fillOldLogprobs(std::span<TrainGroup> groups) const;
 
+    // The largest forward and backward pass that this run can come to, with made-up rows of the longest prompt and response: fails
+    // now, or makes micro-batches smaller now, what would otherwise happen after hours. Weights and optimizer stay as they are.
+    UpdateReport tryLargest(std::int64_t promptTokens, std::int64_t responseTokens);
+
     // Settings changed while the run trains: learning rate, number of steps.
     void setSettings(const UpdateSettings& settings) { m_settings = settings; }
 
@@ -110,6 +117,9 @@ private:
     std::vector<MiniBatch> takeShares(std::vector<std::vector<TrainGroup>> miniBatches) const;
     void prepareOlderRows(std::vector<MiniBatch>& miniBatches) const;
     Accumulated accumulate(const MiniBatch& miniBatch, const std::stop_token& stop);
+    enum class Sending { No, WithLastPass };
+    Accumulated accumulateOwn(
+        const MiniBatch& miniBatch, std::int64_t tokensPerMicrobatch, Sending sending, const std::stop_token& stop);
     void runMicroBatch(const MicroBatch& microBatch, const LossNormaliser& normaliser, bool isLast, Accumulated& sums);
     static void addDifference(const LossRow& row, Accumulated& sums);
     bool measureDifference(const Accumulated& sums, UpdateReport& report) const;
@@ -120,7 +130,9 @@ private:
     void addOverRanks(Accumulated& total, UpdateReport& report) const;
     static void addTo(Accumulated& total, const Accumulated& sums);
     static void finishReport(const Accumulated& total, UpdateReport& report);
+    void reportMemory(const Accumulated& total, UpdateReport& report) const;
     Logprobs logprobsUnder(const model::Model& model, std::span<const TrainGroup> groups) const;
+    Logprobs logprobsUnder(const model::Model& model, std::span<const TrainGroup> groups, std::int64_t tokensPerMicrobatch) const;
 
     model::Model& m_model;
     UpdateSettings m_settings;
@@ -129,6 +141,7 @@ private:
     RankGroup& m_ranks;
     GradientBuckets m_buckets;
     AdamW m_optimizer;
+    mutable MemoryBudget m_memory; // of the machine, no part of the algorithm
     std::vector<TrainGroup> m_carried;
 };
 

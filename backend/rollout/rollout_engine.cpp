@@ -65,5 +65,6 @@ std::vector<std::vector<Response>> RolloutEngine::generate(
 }
 
 const RolloutStatistics& RolloutEngine::statistics() const { return m_state->statistics; }
+std::int64_t RolloutEngine::packedBytes() const { return m_state->decoder.packedBytes(); }
 
 } // namespace midpoint::rollout

@@ -79,6 +79,7 @@ public:
         std::stop_token stop, const Progress& progress = {});
 
     const RolloutStatistics& statistics() const; // of the last call
+    std::int64_t packedBytes() const;            // of the weights as decoding reads them
 
 private:
     struct State;

@@ -105,6 +105,9 @@ constexpr std::array kCatalogue {
     MetricInfo { "system/gpu_util", "GPU use", "%", kUp, "Share of time in which the GPU works.", "" },
     MetricInfo { "system/gpu_mem_gb", "GPU memory", "GB", kDown, "Memory in use on the GPU.", "" },
     MetricInfo { "system/rss_gb", "Memory", "GB", kDown, "Resident memory of the rank.", "perf/cpu_memory_used_gb" },
+    MetricInfo { "memory/weights_gb", "Memory: weights", "GB", kDown, "Weights with their copies for decoding, of the reference too.", "" },
+    MetricInfo { "memory/activations_gb", "Memory: activations", "GB", kDown, "The most that the step's updates took beside weights and gradients.", "" },
+    MetricInfo { "memory/*", "Memory by owner", "GB", kDown, "What the rank holds for this purpose: optimizer, gradients, cache.", "" },
     MetricInfo { "diag/*", "Alarm", "", kDown, "A health rule: 1 while it is broken.", "" },
 };
 

@@ -96,7 +96,7 @@ protected:
                 continue;
             for (auto item = row.begin(); item != row.end();) {
                 const std::string& key = item.key();
-                const bool isTime = key.starts_with("timing_s/") || key.starts_with("perf/") || key.starts_with("system/")
+                const bool isTime = key.starts_with("timing_s/") || key.starts_with("perf/") || key.starts_with("system/") || key.starts_with("memory/")
                     || key == "wall_time" || key.ends_with("_seconds") || key.ends_with("_time_s");
                 item = isTime ? row.erase(item) : std::next(item);
             }
@@ -116,6 +116,24 @@ protected:
 };
 
 } // namespace
+
+TEST_F(TrainingTest, Train_TryingTheWorstCaseFirst_ChangesNoNumber)
+{
+    const std::vector<std::string> few = { "run.steps=2", "eval.every_steps=0" };
+    std::vector<std::string> trying = few;
+    trying.push_back("run.try_worst_case=yes");
+    ASSERT_EQ(train(m_folder / "plain", "grpo.toml", few), 0) << output();
+    EXPECT_THAT(output(), testing::HasSubstr("weights "));
+    EXPECT_THAT(output(), testing::Not(testing::HasSubstr("tried first")));
+    ASSERT_EQ(train(m_folder / "trying", "grpo.toml", trying), 0) << output();
+    EXPECT_THAT(output(), testing::HasSubstr("tried first: "));
+    expectSame(m_folder / "plain", m_folder / "trying", "step_000002");
+    const std::string line = test::read(m_folder / "plain/metrics.jsonl");
+    for (const char* owner : { "weights", "gradients", "optimizer", "cache", "activations" }) {
+        const json last = json::parse(line.substr(line.rfind('\n', line.size() - 2) + 1));
+        EXPECT_GT(last[std::string("memory/") + owner + "_gb"].get<double>(), 0.0) << owner;
+    }
+}
 
 struct Resumed {
     const char* name;
