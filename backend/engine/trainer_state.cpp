@@ -4,6 +4,7 @@
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "backend/core/text.h"
+#include "backend/engine/wire.h"
 
 #include <nlohmann/json.hpp>
 
@@ -24,15 +25,7 @@ std::string carriedBytes(const std::vector<policy::TrainGroup>& groups)
         writer.put(group.id);
         writer.put(static_cast<std::uint8_t>(group.isReplayed));
         writer.putVector(group.promptTokens);
-        writer.put(static_cast<std::uint64_t>(group.rows.size()));
-        for (const policy::TrainRow& row : group.rows) {
-            writer.putVector(row.tokens);
-            writer.putVector(row.behaviourLogprobs);
-            writer.putVector(row.oldLogprobs);
-            writer.putVector(row.referenceLogprobs);
-            writer.putVector(row.tokenWeights);
-            writer.put(row.advantage);
-        }
+        putRows(writer, group.rows);
     }
     return writer.take();
 }
@@ -47,15 +40,7 @@ std::vector<policy::TrainGroup> carriedFromBytes(std::string_view bytes)
         group.isReplayed = reader.get<std::uint8_t>() != 0;
         group.isCarried = true;
         group.promptTokens = reader.getVector<std::int32_t>();
-        group.rows.resize(reader.get<std::uint64_t>());
-        for (policy::TrainRow& row : group.rows) {
-            row.tokens = reader.getVector<std::int32_t>();
-            row.behaviourLogprobs = reader.getVector<float>();
-            row.oldLogprobs = reader.getVector<float>();
-            row.referenceLogprobs = reader.getVector<float>();
-            row.tokenWeights = reader.getVector<float>();
-            row.advantage = reader.get<double>();
-        }
+        group.rows = getRows(reader);
     }
     reader.expectEnd();
     return groups;

@@ -64,14 +64,10 @@ Group getGroup(ByteReader& reader)
     return group;
 }
 
-void put(ByteWriter& writer, const policy::TrainGroup& group)
+void putRows(ByteWriter& writer, const std::vector<policy::TrainRow>& rows)
 {
-    writer.put(group.id);
-    writer.put(static_cast<std::uint8_t>(group.isReplayed));
-    writer.put(static_cast<std::uint8_t>(group.isCarried));
-    writer.putVector(group.promptTokens);
-    writer.put(static_cast<std::uint64_t>(group.rows.size()));
-    for (const policy::TrainRow& row : group.rows) {
+    writer.put(static_cast<std::uint64_t>(rows.size()));
+    for (const policy::TrainRow& row : rows) {
         writer.putVector(row.tokens);
         writer.putVector(row.behaviourLogprobs);
         writer.putVector(row.oldLogprobs);
@@ -81,15 +77,10 @@ void put(ByteWriter& writer, const policy::TrainGroup& group)
     }
 }
 
-policy::TrainGroup getTrainGroup(ByteReader& reader)
+std::vector<policy::TrainRow> getRows(ByteReader& reader)
 {
-    policy::TrainGroup group;
-    group.id = reader.get<std::int64_t>();
-    group.isReplayed = reader.get<std::uint8_t>() != 0;
-    group.isCarried = reader.get<std::uint8_t>() != 0;
-    group.promptTokens = reader.getVector<std::int32_t>();
-    group.rows.resize(reader.get<std::uint64_t>());
-    for (policy::TrainRow& row : group.rows) {
+    std::vector<policy::TrainRow> rows(reader.get<std::uint64_t>());
+    for (policy::TrainRow& row : rows) {
         row.tokens = reader.getVector<std::int32_t>();
         row.behaviourLogprobs = reader.getVector<float>();
         row.oldLogprobs = reader.getVector<float>();
@@ -97,6 +88,26 @@ policy::TrainGroup getTrainGroup(ByteReader& reader)
         row.tokenWeights = reader.getVector<float>();
         row.advantage = reader.get<double>();
     }
+    return rows;
+}
+
+void put(ByteWriter& writer, const policy::TrainGroup& group)
+{
+    writer.put(group.id);
+    writer.put(static_cast<std::uint8_t>(group.isReplayed));
+    writer.put(static_cast<std::uint8_t>(group.isCarried));
+    writer.putVector(group.promptTokens);
+    putRows(writer, group.rows);
+}
+
+policy::TrainGroup getTrainGroup(ByteReader& reader)
+{
+    policy::TrainGroup group;
+    group.id = reader.get<std::int64_t>();
+    group.isReplayed = reader.get<std::uint8_t>() != 0;
+    group.isCarried = reader.get<std::uint8_t>() != 0;
+    group.promptTokens = reader.getVector<std::int32_t>();
+    group.rows = getRows(reader);
     return group;
 }
 

@@ -14,6 +14,10 @@ namespace midpoint::engine {
 void put(ByteWriter& writer, const Group& group);
 Group getGroup(ByteReader& reader);
 
+// Rows are written the same way in checkpoints (trainer_state.cpp, with a version beside them).
+void putRows(ByteWriter& writer, const std::vector<policy::TrainRow>& rows);
+std::vector<policy::TrainRow> getRows(ByteReader& reader);
+
 void put(ByteWriter& writer, const policy::TrainGroup& group);
 policy::TrainGroup getTrainGroup(ByteReader& reader);
 
