@@ -1,6 +1,7 @@
 #include "app/modules.h"
 
 #include "app/libtorch.h"
+#include "app/openmp.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/launch/supervisor.h"
@@ -41,6 +42,7 @@ bool isSet(const char* name)
 void* openEngineModule()
 {
     const std::filesystem::path path = existingModule(kEngineModule, "this build has no training engine; configure it with MIDPOINT_ENGINE=ON");
+    const ShortSpinning shortSpinning;
     if (!isSet("MIDPOINT_TORCH")) {
         if (void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL))
             return module;

@@ -94,6 +94,7 @@ function(midpoint_test name)
     endif()
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
     add_test(NAME ${name} COMMAND ${name})
+    # Tests run side by side on the same cores, so that OpenMP's threads must not spin for long (app/openmp.h).
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
-        ENVIRONMENT "MIDPOINT_BINARY=${CMAKE_BINARY_DIR}/bin/midpoint;MIDPOINT_SOURCE=${CMAKE_SOURCE_DIR}")
+        ENVIRONMENT "MIDPOINT_BINARY=${CMAKE_BINARY_DIR}/bin/midpoint;MIDPOINT_SOURCE=${CMAKE_SOURCE_DIR};GOMP_SPINCOUNT=2000")
 endfunction()
