@@ -5,6 +5,9 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
+#include <cstdlib>
+#include <mutex>
+
 namespace midpoint::distributed {
 namespace {
 
@@ -17,6 +20,7 @@ class GlooTransport final : public Transport {
 public:
     GlooTransport(const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t size, const TransportOptions& options)
     {
+        turnRecorderOff();
         auto settings = c10d::ProcessGroupGloo::Options::create(
             std::chrono::milliseconds(static_cast<std::int64_t>(options.collectiveSeconds * 1000.0)));
         settings->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(options.ownAddress));
@@ -52,6 +56,15 @@ private:
 };
 
 } // namespace
+
+void turnRecorderOff()
+{
+    static std::once_flag once;
+    std::call_once(once, [] {
+        if (std::getenv("TORCH_NCCL_TRACE_BUFFER_SIZE") == nullptr)
+            ::setenv("TORCH_FR_BUFFER_SIZE", "0", 0);
+    });
+}
 
 std::unique_ptr<Transport> makeGlooTransport(
     const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t size, const TransportOptions& options)

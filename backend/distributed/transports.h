@@ -16,6 +16,11 @@ struct TransportOptions {
     double collectiveSeconds = 1800.0;    // deadline of one operation
 };
 
+// c10d keeps the last 2,000 operations with their call stacks in a recorder that all groups of a process share, and its table of
+// groups has no lock (2.11): ranks that are threads of one process crash in it. Operations are named and counted here already
+// (communicator.h). Off unless a user has set its size; before the first group.
+void turnRecorderOff();
+
 std::unique_ptr<Transport> makeGlooTransport(
     const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t size, const TransportOptions& options);
 
