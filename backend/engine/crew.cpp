@@ -1,5 +1,6 @@
 #include "backend/engine/crew.h"
 
+#include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/engine/wire.h"
 
@@ -89,12 +90,35 @@ std::vector<model::NamedTensor> gatherTrained(policy::PolicyUpdate& update, mode
     return update.optimizer().state(update.ranks());
 }
 
+std::vector<store::PhaseTiming> exchangeTimes(distributed::Communicator& communicator, const std::vector<store::PhaseTiming>& own)
+{
+    if (communicator.size() == 1)
+        return {};
+    ByteWriter writer;
+    putAll(writer, own);
+    std::vector<store::PhaseTiming> times;
+    for (const std::string& bytes : communicator.gatherObjects(writer.take(), "gather times")) {
+        ByteReader reader(bytes, "times of a rank");
+        for (store::PhaseTiming& time : getAll(reader, getTime))
+            times.push_back(std::move(time));
+    }
+    return times;
+}
+
+void Crew::beginStep()
+{
+    ++m_stepCount;
+    m_stepStarted = systemClock().steadySeconds();
+}
+
 void Crew::order(Order order, const std::function<void(ByteWriter&)>& details)
 {
     if (size() == 1)
         return;
     ByteWriter writer;
     writer.put(order);
+    writer.put(m_stepCount);
+    writer.put(systemClock().steadySeconds() - m_stepStarted);
     if (details)
         details(writer);
     m_communicator.broadcastObject(writer.take(), 0, kOrder);
@@ -138,7 +162,9 @@ policy::UpdateReport Crew::update(policy::PolicyUpdate& update, std::vector<poli
         putAll(writer, update.carried()); // the others keep none: a resumed run has them here alone
         putAll(writer, groups);
     });
-    return update.step(std::move(groups), step);
+    policy::UpdateReport report = update.step(std::move(groups), step);
+    m_times = exchangeTimes(m_communicator, {});
+    return report;
 }
 
 std::vector<model::NamedTensor> Crew::gatherTrained(policy::PolicyUpdate& update, model::Model& model)

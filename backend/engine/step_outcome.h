@@ -34,6 +34,7 @@ struct PhaseTime {
     std::string phase; // "select", "reference", "generate", "grade", "replay", "update", ...
     double startSeconds = 0.0;
     double seconds = 0.0;
+    double waitSeconds = 0.0; // of these, for other ranks
 };
 
 struct StepOutcome {
@@ -51,7 +52,8 @@ struct StepOutcome {
     std::int64_t droppedReplayed = 0; // replayed groups that turned out to be too far from the policy
     bool startedRound = false;
     std::vector<std::int64_t> roundReferences; // pool positions; of the round that began in this step
-    std::vector<PhaseTime> phases;
+    std::vector<PhaseTime> phases;                 // of rank 0
+    std::vector<store::PhaseTiming> timesOfOthers; // of the other ranks
     double seconds = 0.0;    // without the oracle's
     double cpuSeconds = 0.0; // the same
 

@@ -4,6 +4,7 @@
 #include "backend/difficulty/ledger.h"
 #include "backend/difficulty/measures.h"
 #include "backend/engine/memory_ledger.h"
+#include "backend/engine/step_times.h"
 
 #include <algorithm>
 #include <cmath>
@@ -421,8 +422,7 @@ store::StepRecord stepRecord(const StepOutcome& outcome, const RecordContext& co
         if (outcome.step % kBufferListEverySteps == 0)
             record.bufferEntries = bufferEntries(context);
     }
-    for (const PhaseTime& time : outcome.phases)
-        record.phases.push_back({ 0, time.phase, time.startSeconds, time.seconds, record.step });
+    record.phases = phaseTimings(outcome, record.step);
     return record;
 }
 

@@ -126,6 +126,7 @@ void Trainer::phase(StepOutcome& outcome, const char* name, const std::function<
         throw StepAbandoned {};
     m_heartbeat.setPhase(storedStep(outcome.step), name);
     const double started = systemClock().steadySeconds();
+    const double waitedBefore = m_parts.crew->waitedSeconds();
     try {
         work();
     } catch (const c10::Error& error) {
@@ -137,7 +138,8 @@ void Trainer::phase(StepOutcome& outcome, const char* name, const std::function<
             throw StepAbandoned {};
         throw Error(error.kind(), concat("step ", storedStep(outcome.step), ", phase ", name, ": ", error.what()));
     }
-    outcome.phases.push_back({ name, started - m_stepStarted, systemClock().steadySeconds() - started });
+    outcome.phases.push_back({ name, started - m_stepStarted, systemClock().steadySeconds() - started,
+        m_parts.crew->waitedSeconds() - waitedBefore });
 }
 
 RankResult Trainer::run()
@@ -176,6 +178,7 @@ std::optional<StepOutcome> Trainer::runStep()
     StepOutcome outcome;
     outcome.step = m_parts.progress.step;
     m_stepStarted = systemClock().steadySeconds();
+    m_parts.crew->beginStep();
     const double cpuStarted = processCpuSeconds();
     try {
         selectAndGenerate(outcome);
@@ -191,8 +194,11 @@ std::optional<StepOutcome> Trainer::runStep()
     // From here on the step is completed even if a stop arrives: half an update could not be undone.
     m_heartbeat.setPhase(storedStep(outcome.step), "update");
     const double started = systemClock().steadySeconds();
+    const double waitedBefore = m_parts.crew->waitedSeconds();
     outcome.update = m_parts.crew->update(*m_parts.update, outcome.trained, outcome.step);
-    outcome.phases.push_back({ "update", started - m_stepStarted, systemClock().steadySeconds() - started });
+    outcome.phases.push_back({ "update", started - m_stepStarted, systemClock().steadySeconds() - started,
+        m_parts.crew->waitedSeconds() - waitedBefore });
+    outcome.timesOfOthers = m_parts.crew->takeTimes();
     if (m_parts.buffer != nullptr)
         m_parts.buffer->append(outcome.fresh, outcome.step);
     outcome.seconds = systemClock().steadySeconds() - m_stepStarted - outcome.secondsOf("oracle");

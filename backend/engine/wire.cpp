@@ -135,6 +135,24 @@ rollout::SamplingOptions getSampling(ByteReader& reader)
     return sampling;
 }
 
+void put(ByteWriter& writer, const store::PhaseTiming& time)
+{
+    writer.put(time.rank);
+    writer.putText(time.phase);
+    writer.put(time.startSeconds);
+    writer.put(time.seconds);
+}
+
+store::PhaseTiming getTime(ByteReader& reader)
+{
+    store::PhaseTiming time;
+    time.rank = reader.get<std::int64_t>();
+    time.phase = reader.getText();
+    time.startSeconds = reader.get<double>();
+    time.seconds = reader.get<double>();
+    return time;
+}
+
 void put(ByteWriter& writer, const RollRequest& request)
 {
     writer.put(request.prompt->id);

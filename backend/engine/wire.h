@@ -6,6 +6,7 @@
 #include "backend/core/rollout.h"
 #include "backend/engine/roller.h"
 #include "backend/policy/train_rows.h"
+#include "backend/store/records.h"
 
 #include <vector>
 
@@ -23,6 +24,10 @@ policy::TrainGroup getTrainGroup(ByteReader& reader);
 
 void put(ByteWriter& writer, const rollout::SamplingOptions& sampling);
 rollout::SamplingOptions getSampling(ByteReader& reader);
+
+// Of the step that both sides know.
+void put(ByteWriter& writer, const store::PhaseTiming& time);
+store::PhaseTiming getTime(ByteReader& reader);
 
 // A request with the prompt it asks for, whatever set that comes from.
 void put(ByteWriter& writer, const RollRequest& request);

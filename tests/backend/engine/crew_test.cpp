@@ -1,5 +1,7 @@
 // How rollouts are dealt to ranks, and what ranks send each other.
+#include "backend/core/text.h"
 #include "backend/engine/crew.h"
+#include "backend/engine/step_times.h"
 #include "backend/engine/wire.h"
 
 #include <gmock/gmock.h>
@@ -85,6 +87,19 @@ TEST(Wire, Groups_ComeBackWithEverythingInThem)
     EXPECT_EQ(found.extracted, rollout.extracted);
     EXPECT_EQ(found.rule, rollout.rule);
     EXPECT_EQ(found.text, rollout.text);
+}
+
+TEST(StepTimes, WaitsOfAllRanks_ArePhasesOfTheirOwn)
+{
+    StepOutcome outcome;
+    outcome.phases = { { "generate", 0.5, 2.0, 0.75 }, { "update", 2.5, 1.0, 0.0 } };
+    outcome.timesOfOthers = { { 1, "generate", 0.5, 2.0, 0 }, { 1, "wait", 2.5, 0.1, 0 } };
+    const std::vector<store::PhaseTiming> timings = phaseTimings(outcome, 7);
+    std::vector<std::string> lines;
+    for (const store::PhaseTiming& time : timings)
+        lines.push_back(concat(time.step, " rank ", time.rank, " ", time.phase, " ", time.startSeconds, " + ", time.seconds));
+    EXPECT_THAT(lines, ElementsAre("7 rank 0 generate 0.5 + 1.25", "7 rank 0 wait 1.75 + 0.75", "7 rank 0 update 2.5 + 1",
+                           "7 rank 1 generate 0.5 + 2", "7 rank 1 wait 2.5 + 0.1"));
 }
 
 TEST(Wire, RequestsAndRows_ComeBackWithEverythingInThem)
