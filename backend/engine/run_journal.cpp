@@ -5,15 +5,31 @@
 #include "backend/core/files.h"
 #include "backend/core/text.h"
 #include "backend/launch/run_folder.h"
+#include "backend/store/publication.h"
+
+#include <cstdlib>
 
 namespace midpoint::engine {
 namespace {
 
-store::RunWriterOptions writerOptions(const RunParts& parts, std::string modelName, std::optional<std::int64_t> resumedAfter)
+// SQLite needs a disk of this machine while it writes. MIDPOINT_SCRATCH names one; that is no setting of a run, for it differs
+// between machines.
+std::filesystem::path databaseFolder(const RunParts& parts, LogSink& log)
+{
+    const char* scratch = std::getenv("MIDPOINT_SCRATCH");
+    const std::filesystem::path folder = store::databaseFolderFor(parts.runFolder, scratch != nullptr ? scratch : "");
+    if (folder != parts.runFolder)
+        log.info(concat("databases are written in ", folder.string(), " and published to the run folder every few seconds"));
+    return folder;
+}
+
+store::RunWriterOptions writerOptions(
+    const RunParts& parts, const std::filesystem::path& databases, std::string modelName, std::optional<std::int64_t> resumedAfter)
 {
     const launch::RunFolder folder = launch::RunFolder::open(parts.runFolder);
     store::RunWriterOptions options;
     options.folder = parts.runFolder;
+    options.databaseFolder = databases;
     options.info.name = folder.name();
     options.info.version = MIDPOINT_VERSION;
     options.info.configText = std::filesystem::exists(folder.config()) ? readFile(folder.config()) : std::string();
@@ -51,7 +67,8 @@ RunJournal::RunJournal(
     const RunParts& parts, std::string modelName, std::optional<std::int64_t> resumedAfter, LogSink& log)
     : m_parts(parts)
     , m_log(log)
-    , m_writer(writerOptions(parts, std::move(modelName), resumedAfter))
+    , m_databases(databaseFolder(parts, log))
+    , m_writer(writerOptions(parts, m_databases, std::move(modelName), resumedAfter))
 {
     std::vector<store::PromptRecord> prompts;
     for (const PoolPrompt& prompt : parts.prompts->prompts)
@@ -64,8 +81,8 @@ RunJournal::RunJournal(
     if (parts.config.store.rolloutsPerStep != 0) {
         store::RolloutStoreOptions options;
         options.maxBytes = parts.config.store.maxRolloutMegabytes * 1'000'000;
-        m_rollouts = std::make_unique<store::RolloutStore>(
-            parts.runFolder / "rollouts.db", options, resumedAfter.has_value() ? resumedAfter : std::nullopt);
+        options.published = parts.runFolder / "rollouts.db";
+        m_rollouts = std::make_unique<store::RolloutStore>(m_databases / "rollouts.db", options, resumedAfter);
     }
 }
 
@@ -146,7 +163,12 @@ void RunJournal::storeRollouts(const StepOutcome& outcome)
     }
 }
 
-void RunJournal::makeDurable() { m_writer.makeDurable(); }
+void RunJournal::makeDurable()
+{
+    m_writer.makeDurable();
+    if (m_rollouts != nullptr)
+        m_rollouts->publish();
+}
 
 void RunJournal::finish()
 {

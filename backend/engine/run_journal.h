@@ -8,6 +8,7 @@
 #include "backend/store/run_writer.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,7 @@ private:
 
     const RunParts& m_parts;
     LogSink& m_log;
+    std::filesystem::path m_databases; // where they are written: not always the run folder (store/publication.h)
     store::RunWriter m_writer;
     std::unique_ptr<store::RolloutStore> m_rollouts; // null: none are stored, or the file could not be written any more
     std::map<std::string, double> m_lastMetrics;

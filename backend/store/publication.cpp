@@ -6,6 +6,7 @@
 #include "backend/store/database.h"
 
 #include <SQLiteCpp/Backup.h>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -28,6 +29,33 @@ constexpr std::array kNetworkMagics {
     NetworkMagic { 0x013111a8, "ibrix" },   NetworkMagic { 0x73757245, "coda" },
 };
 
+// How far a run database has come: resumes begin segments, segments grow by steps.
+struct Extent {
+    std::int64_t segment = 0;
+    std::int64_t step = 0;
+    auto operator<=>(const Extent&) const = default;
+};
+
+Extent extentOf(const std::filesystem::path& file)
+{
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored))
+        return {};
+    return guarded(file, "see how far it has come", [&] {
+        SQLite::Database database(file.string(), SQLite::OPEN_READONLY, 2000);
+        SQLite::Statement query(database, "SELECT (SELECT coalesce(max(id), 0) FROM segments), (SELECT coalesce(max(step), 0) FROM steps)");
+        query.executeStep();
+        return Extent { query.getColumn(0).getInt64(), query.getColumn(1).getInt64() };
+    });
+}
+
+void removeDatabase(const std::filesystem::path& file)
+{
+    std::error_code ignored;
+    for (const char* ending : { "", "-wal", "-shm", "-journal" })
+        std::filesystem::remove(concat(file.string(), ending), ignored);
+}
+
 } // namespace
 
 std::string networkFileSystem(const std::filesystem::path& folder)
@@ -43,13 +71,11 @@ std::string networkFileSystem(const std::filesystem::path& folder)
 
 std::filesystem::path databaseFolderFor(const std::filesystem::path& runFolder, const std::filesystem::path& scratch)
 {
-    if (networkFileSystem(runFolder).empty())
+    if (scratch.empty() && networkFileSystem(runFolder).empty())
         return runFolder;
     const auto absolute = std::filesystem::weakly_canonical(runFolder);
     const auto base = scratch.empty() ? std::filesystem::temp_directory_path() : scratch;
-    const auto folder = base / concat("midpoint-run-", ::getuid(), "-", checksum(absolute.string()));
-    createFolders(folder);
-    return folder;
+    return base / concat("midpoint-run-", ::getuid(), "-", checksum(absolute.string()));
 }
 
 void publishDatabase(const std::filesystem::path& source, const std::filesystem::path& target, std::int64_t asOfMs)
@@ -82,6 +108,57 @@ void publishDatabase(const std::filesystem::path& source, const std::filesystem:
         std::filesystem::remove(beside, ignored);
         throw Error(ErrorKind::Store, concat(target.string(), ": cannot publish the database here: ", error.message()));
     }
+}
+
+void prepareLocalDatabases(const std::filesystem::path& local, const std::filesystem::path& runFolder)
+{
+    createFolders(local);
+    const auto ownOf = [&](const FileKind& kind) { return local / kind.name; };
+    const auto publishedOf = [&](const FileKind& kind) { return runFolder / kind.name; };
+    std::error_code error;
+    const bool isStale = !std::filesystem::exists(publishedOf(kRunDatabase), error) || extentOf(ownOf(kRunDatabase)) < extentOf(publishedOf(kRunDatabase));
+    for (const FileKind& kind : { kRunDatabase, kRolloutDatabase }) {
+        if (isStale)
+            removeDatabase(ownOf(kind));
+        if (std::filesystem::exists(ownOf(kind), error) || !std::filesystem::exists(publishedOf(kind), error))
+            continue;
+        std::filesystem::copy_file(publishedOf(kind), ownOf(kind), error);
+        if (error)
+            throw Error(ErrorKind::Store, concat(ownOf(kind).string(), ": cannot copy the published database here: ", error.message()));
+    }
+}
+
+Publisher::Publisher(std::filesystem::path source, std::filesystem::path target, double everySeconds, const Clock& clock)
+    : m_source(std::move(source))
+    , m_target(std::move(target))
+    , m_everySeconds(everySeconds)
+    , m_clock(clock)
+{
+}
+
+void Publisher::publishIfDue()
+{
+    if (m_clock.steadySeconds() >= m_next)
+        publish();
+}
+
+void Publisher::publish()
+{
+    if (m_source == m_target)
+        return;
+    constexpr double kShareOfTime = 0.02;
+    const double begin = m_clock.steadySeconds();
+    publishDatabase(m_source, m_target, m_clock.wallMilliseconds());
+    const double end = m_clock.steadySeconds();
+    m_next = end + std::max(m_everySeconds, (end - begin) / kShareOfTime);
+}
+
+void Publisher::end()
+{
+    if (m_source == m_target)
+        return;
+    publish();
+    removeDatabase(m_source);
 }
 
 } // namespace midpoint::store

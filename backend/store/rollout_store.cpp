@@ -3,6 +3,7 @@
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/store/database.h"
+#include "backend/store/publication.h"
 #include "backend/store/rollout_payload.h"
 #include "backend/store/schema.h"
 
@@ -28,6 +29,7 @@ public:
         : m_file(file)
         , m_options(options)
         , m_patience { options.clock != nullptr ? options.clock : &systemClock(), options.busyDeadlineSeconds }
+        , m_publisher(file, options.published.empty() ? file : options.published, options.publishEverySeconds, *m_patience.clock)
         , m_database(openForWriting(file, kRolloutDatabase, kRolloutSchema, rolloutMigrations(), m_patience))
     {
         if (!keepThroughStep)
@@ -48,6 +50,7 @@ public:
             dropOldSteps(step);
         });
         transaction.commit();
+        m_publisher.publishIfDue();
     }
 
     std::int64_t dropped()
@@ -55,7 +58,13 @@ public:
         return guarded(m_file, "read its counters", [&] { return number(kDropped); });
     }
 
-    void finish() { leaveDeleteMode(*m_database, m_patience); }
+    void publish() { m_publisher.publish(); }
+
+    void finish()
+    {
+        leaveDeleteMode(*m_database, m_patience);
+        m_publisher.end();
+    }
 
 private:
     std::int64_t number(const char* sql)
@@ -129,6 +138,7 @@ private:
     std::filesystem::path m_file;
     RolloutStoreOptions m_options;
     Patience m_patience;
+    Publisher m_publisher;
     std::unique_ptr<SQLite::Database> m_database;
 };
 
@@ -140,6 +150,7 @@ RolloutStore::RolloutStore(const std::filesystem::path& file, RolloutStoreOption
 RolloutStore::~RolloutStore() = default;
 void RolloutStore::append(std::int64_t step, std::span<const StoredGroup> groups) { m_impl->append(step, groups); }
 std::int64_t RolloutStore::droppedGroups() const { return m_impl->dropped(); }
+void RolloutStore::publish() { m_impl->publish(); }
 void RolloutStore::finish() { m_impl->finish(); }
 
 } // namespace midpoint::store

@@ -37,6 +37,8 @@ struct StoredGroup {
 struct RolloutStoreOptions {
     std::int64_t maxBytes = 2'000'000'000; // above it the oldest steps are dropped until 90 % are left; 0: no cap
     double busyDeadlineSeconds = 10.0;
+    std::filesystem::path published;       // where others see the file; empty: where it is written (publication.h)
+    double publishEverySeconds = 5.0;
     const Clock* clock = nullptr;
 };
 
@@ -52,6 +54,7 @@ public:
     // One transaction for all groups of a step; `step` is written to each.
     void append(std::int64_t step, std::span<const StoredGroup> groups);
     std::int64_t droppedGroups() const; // by the cap, since the file was made
+    void publish();                     // now, where others see it elsewhere
     void finish();                      // clean end: DELETE mode, nothing beside the file
 
 private:

@@ -17,8 +17,6 @@ namespace midpoint::store {
 namespace {
 
 constexpr int kEntriesCompression = 3;
-// Publishing may take at most this share of the time.
-constexpr double kPublishShare = 0.02;
 
 const char* const kInsertStep = "INSERT INTO steps(step, segment, wall_ms, first_metric, metric_count) VALUES(?, ?, ?, ?, ?)";
 const char* const kInsertName = "INSERT INTO metric_names(name) VALUES(?)";
@@ -76,20 +74,15 @@ private:
 std::unique_ptr<SQLite::Database> openRunDatabase(const RunWriterOptions& options, const std::filesystem::path& file,
                                                   const Patience& patience)
 {
-    const auto published = options.folder / kRunDatabase.name;
+    if (options.databaseFolder != options.folder)
+        prepareLocalDatabases(options.databaseFolder, options.folder);
     const bool isThere = std::filesystem::exists(file);
-    if (!options.keepThroughStep && (isThere || std::filesystem::exists(published)))
-        throw Error(ErrorKind::Store, concat((isThere ? file : published).string(), ": expected no run database, found one of an earlier run; "
-                                             "resume that run or choose another name"));
-    if (options.keepThroughStep && !isThere) {
-        if (!std::filesystem::exists(published))
-            throw Error(ErrorKind::Store, concat(published.string(), ": expected the run database to resume from step ",
-                                                 *options.keepThroughStep, ", found nothing there"));
-        std::error_code error;
-        std::filesystem::copy_file(published, file, error);
-        if (error)
-            throw Error(ErrorKind::Store, concat(file.string(), ": cannot copy the published database here: ", error.message()));
-    }
+    if (!options.keepThroughStep && isThere)
+        throw Error(ErrorKind::Store, concat((options.folder / kRunDatabase.name).string(), ": expected no run database, found one of an "
+                                             "earlier run; resume that run or choose another name"));
+    if (options.keepThroughStep && !isThere)
+        throw Error(ErrorKind::Store, concat((options.folder / kRunDatabase.name).string(), ": expected the run database to resume from step ",
+                                             *options.keepThroughStep, ", found nothing there"));
     return openForWriting(file, kRunDatabase, kRunSchema, runMigrations(), patience);
 }
 
@@ -119,8 +112,6 @@ private:
     void insertBuffer(const StepRecord& record);
     void insertEvent(const Event& event);
     void comparePrompts(std::span<const PromptRecord> prompts);
-    void publishIfDue(bool isDue);
-
     RunWriterOptions m_options;
     std::filesystem::path m_file;
     Patience m_patience;
@@ -128,7 +119,7 @@ private:
     std::unique_ptr<MetricsLog> m_log;
     std::unordered_map<std::string, std::int64_t> m_metricIds;
     std::int64_t m_lastMetricRow = 0;
-    double m_nextPublish = 0.0;
+    std::unique_ptr<Publisher> m_publisher;
     bool m_isFinished = false;
     struct Inserters;
     std::shared_ptr<Inserters> m_insert;
@@ -160,6 +151,8 @@ RunWriter::Impl::Impl(RunWriterOptions options)
         m_options.databaseFolder = m_options.folder;
     m_patience = { m_options.clock, m_options.busyDeadlineSeconds };
     m_file = m_options.databaseFolder / kRunDatabase.name;
+    m_publisher = std::make_unique<Publisher>(
+        m_file, m_options.folder / kRunDatabase.name, m_options.publishEverySeconds, *m_options.clock);
     m_database = openRunDatabase(m_options, m_file, m_patience);
     m_insert = std::make_shared<Inserters>(*m_database);
     beginSegment();
@@ -176,7 +169,7 @@ RunWriter::Impl::Impl(RunWriterOptions options)
         addEvent(lost);
         m_lastStep = wanted;
     }
-    publishIfDue(true);
+    m_publisher->publish();
 }
 
 void RunWriter::Impl::beginSegment()
@@ -271,7 +264,7 @@ void RunWriter::Impl::setPrompts(std::span<const PromptRecord> prompts)
             insert(prompt.index, prompt.id, prompt.text, prompt.answer, prompt.source);
     });
     transaction.commit();
-    publishIfDue(false);
+    m_publisher->publishIfDue();
 }
 
 void RunWriter::Impl::comparePrompts(std::span<const PromptRecord> prompts)
@@ -334,7 +327,7 @@ void RunWriter::Impl::commitStep(const StepRecord& record)
     }
     m_lastStep = record.step;
     m_log->append(metricsLine(record.step, wallMs, record.metrics));
-    publishIfDue(false);
+    m_publisher->publishIfDue();
 }
 
 std::int64_t RunWriter::Impl::metricId(const std::string& name)
@@ -398,7 +391,7 @@ void RunWriter::Impl::addEvent(const Event& event)
     WriteTransaction transaction(*m_database, m_patience);
     guarded(m_file, "store an event", [&] { insertEvent(stamped); });
     transaction.commit();
-    publishIfDue(false);
+    m_publisher->publishIfDue();
 }
 
 void RunWriter::Impl::makeDurable()
@@ -409,7 +402,7 @@ void RunWriter::Impl::makeDurable()
         checkpoint.executeStep();
     });
     m_log->sync();
-    publishIfDue(true);
+    m_publisher->publish();
 }
 
 void RunWriter::Impl::finish()
@@ -418,21 +411,9 @@ void RunWriter::Impl::finish()
         return;
     m_isFinished = true;
     m_log->sync();
-    publishIfDue(true);
     m_insert.reset();
     leaveDeleteMode(*m_database, m_patience);
-}
-
-void RunWriter::Impl::publishIfDue(bool isDue)
-{
-    if (m_options.databaseFolder == m_options.folder)
-        return;
-    const double begin = m_options.clock->steadySeconds();
-    if (!isDue && begin < m_nextPublish)
-        return;
-    publishDatabase(m_file, m_options.folder / kRunDatabase.name, m_options.clock->wallMilliseconds());
-    const double end = m_options.clock->steadySeconds();
-    m_nextPublish = end + std::max(m_options.publishEverySeconds, (end - begin) / kPublishShare);
+    m_publisher->end();
 }
 
 RunWriter::RunWriter(RunWriterOptions options)

@@ -96,6 +96,10 @@ TEST(Publication, LocalFolder_NeedsNone)
     test::TemporaryFolder folder;
     EXPECT_EQ(networkFileSystem(folder.path()), "");
     EXPECT_EQ(databaseFolderFor(folder.path()), folder.path());
+    const std::filesystem::path chosen = databaseFolderFor(folder.path(), folder / "scratch");
+    EXPECT_EQ(chosen.parent_path(), folder / "scratch") << "whoever names a place gets it";
+    EXPECT_EQ(chosen, databaseFolderFor(folder.path(), folder / "scratch")) << "and finds it again";
+    EXPECT_NE(chosen, databaseFolderFor(folder / "other", folder / "scratch"));
     EXPECT_THROW(networkFileSystem(folder / "missing"), Error);
 }
 
@@ -130,6 +134,70 @@ TEST(Publication, RunElsewhere_IsPublishedWholeAndResumesFromThePublishedCopy)
     const RunReader reader(folder / "run");
     EXPECT_EQ(reader.progress().lastStep, 6);
     EXPECT_FALSE(reader.newMetrics(first).restarted);
+}
+
+// Steps `first` to `last`, with their rollouts, of a run that is written in `local`; left without an end, as after a kill.
+void writeLocally(const std::filesystem::path& run, const std::filesystem::path& local, std::int64_t first, std::int64_t last)
+{
+    RunWriterOptions options;
+    options.folder = run;
+    options.databaseFolder = local;
+    options.publishEverySeconds = 0.0;
+    const std::optional<std::int64_t> keep = first > 1 ? std::optional(first - 1) : std::nullopt;
+    options.keepThroughStep = keep;
+    RunWriter writer(options);
+    RolloutStoreOptions rolloutOptions;
+    rolloutOptions.published = run / "rollouts.db";
+    rolloutOptions.publishEverySeconds = 0.0;
+    RolloutStore rollouts(local / "rollouts.db", rolloutOptions, keep);
+    StoredGroup group;
+    group.rollouts.resize(2);
+    for (std::int64_t step = first; step <= last; ++step) {
+        writer.commitStep(test::fakeStep({}, step));
+        rollouts.append(step, std::vector<StoredGroup> { group });
+    }
+    writer.makeDurable(); // as for a checkpoint
+    rollouts.publish();
+}
+
+TEST(Publication, RunThatWentOnElsewhere_IsTakenFromThereAndNotFromAnOldLocalCopy)
+{
+    test::TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "run");
+    writeLocally(folder / "run", folder / "here", 1, 3);
+    writeLocally(folder / "run", folder / "there", 4, 6); // another host
+    writeLocally(folder / "run", folder / "here", 7, 8);  // and back: the copy of steps 1 to 3 still lies here
+    EXPECT_EQ(RunReader(folder / "run").progress().lastStep, 8);
+    EXPECT_EQ(RunReader(folder / "run").newMetrics(0).restarted, false);
+    std::vector<std::int64_t> steps = RolloutReader(folder / "run").steps();
+    std::sort(steps.begin(), steps.end());
+    EXPECT_EQ(steps, (std::vector<std::int64_t> { 1, 2, 3, 4, 5, 6, 7, 8 }));
+}
+
+TEST(Publication, RunFolderBegunAnew_DoesNotMeetTheOldLocalCopy)
+{
+    test::TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "run");
+    writeLocally(folder / "run", folder / "here", 1, 3);
+    std::filesystem::remove_all(folder / "run");
+    std::filesystem::create_directories(folder / "run");
+    writeLocally(folder / "run", folder / "here", 1, 2);
+    EXPECT_EQ(RunReader(folder / "run").progress().lastStep, 2);
+    EXPECT_EQ(RolloutReader(folder / "run").steps().size(), 2U);
+}
+
+TEST(Publication, CleanEnd_LeavesNothingInTheLocalFolder)
+{
+    test::TemporaryFolder folder;
+    std::filesystem::create_directories(folder / "run");
+    RunWriterOptions options;
+    options.folder = folder / "run";
+    options.databaseFolder = folder / "here";
+    RunWriter writer(options);
+    writer.commitStep(test::fakeStep({}, 1));
+    writer.finish();
+    EXPECT_TRUE(std::filesystem::is_empty(folder / "here"));
+    EXPECT_EQ(RunReader(folder / "run").progress().lastStep, 1);
 }
 
 // A limit on file sizes fails writes as a full disk does.
