@@ -93,7 +93,7 @@ json describeBuild()
 {
     json modules = json::object();
     std::error_code error;
-    for (const char* name : { kEngineModule, kCudaModule, kWindowModule })
+    for (const char* name : { kEngineModule, kCudaModule, kNcclModule, kWindowModule })
         modules[name] = fs::exists(modulePath(name), error);
     return { { "version", MIDPOINT_VERSION }, { "compiler", __VERSION__ }, { "modules", std::move(modules) },
         { "module_folder", modulePath(kEngineModule).parent_path().string() } };

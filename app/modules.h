@@ -13,6 +13,7 @@ namespace midpoint::app {
 
 inline constexpr const char* kEngineModule = "libmidpoint_engine.so";
 inline constexpr const char* kCudaModule = kernels::cuda::kModuleFile;
+inline constexpr const char* kNcclModule = "libmidpoint_nccl.so"; // opened by the engine, on ranks that compute on devices
 inline constexpr const char* kWindowModule = "libmidpoint_gui.so";
 
 std::filesystem::path modulePath(const std::string& name); // in ../lib/midpoint, else ../lib, beside the folder of the program

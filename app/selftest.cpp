@@ -141,6 +141,18 @@ json trainDemo(const fs::path& folder, std::int64_t steps)
     return result;
 }
 
+json checkAllReduce(const std::vector<std::string>& devices) { return json::parse(openEngine().checkAllReduce(devices)); }
+
+json checkAllReduceOf(const json& cudaDevices)
+{
+    std::vector<std::string> devices;
+    for (const json& device : cudaDevices)
+        devices.push_back(concat("cuda:", device["index"].get<int>()));
+    if (devices.size() < 2)
+        return { { "skipped", concat("needs two GPUs, found ", devices.size()) } };
+    return checkAllReduce(devices);
+}
+
 } // namespace
 
 json selfTest(const SelfTestOptions& options, const json& cuda)
@@ -156,9 +168,8 @@ json selfTest(const SelfTestOptions& options, const json& cuda)
         report["disk"] = { { "problem", error.what() } };
         report["demo"] = { { "skipped", "no place for a run" } };
     }
-    const std::size_t devices = cuda["devices"].size();
-    report["all_reduce"] = { { "skipped",
-        devices < 2 ? concat("needs two devices, found ", devices) : std::string("the engine does not compute on devices") } };
+    report["all_reduce_cpu"] = guarded([] { return checkAllReduce({ "cpu", "cpu" }); });
+    report["all_reduce"] = guarded([&] { return checkAllReduceOf(cuda["devices"]); });
     return report;
 }
 

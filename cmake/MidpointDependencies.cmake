@@ -32,13 +32,13 @@ target_link_libraries(midpoint_arrow INTERFACE ${midpoint_parquet_library} ${mid
 # LibTorch, the version of scripts/bootstrap: the two CPU libraries only. Torch's own CMake package demands a CUDA toolkit, so it is not used.
 set(MIDPOINT_TORCH_VERSION 2.11.0)
 if(MIDPOINT_ENGINE)
-    set(torch_root "${MIDPOINT_SITE_PACKAGES}/torch")
-    if(NOT EXISTS "${torch_root}/lib/libtorch_cpu.so")
-        message(FATAL_ERROR "LibTorch was not found in '${torch_root}': run scripts/bootstrap")
+    set(MIDPOINT_TORCH_ROOT "${MIDPOINT_SITE_PACKAGES}/torch")
+    if(NOT EXISTS "${MIDPOINT_TORCH_ROOT}/lib/libtorch_cpu.so")
+        message(FATAL_ERROR "LibTorch was not found in '${MIDPOINT_TORCH_ROOT}': run scripts/bootstrap")
     endif()
     add_library(midpoint_torch INTERFACE)
-    target_include_directories(midpoint_torch SYSTEM INTERFACE "${torch_root}/include" "${torch_root}/include/torch/csrc/api/include")
-    target_link_libraries(midpoint_torch INTERFACE "${torch_root}/lib/libtorch_cpu.so" "${torch_root}/lib/libc10.so" Threads::Threads)
+    target_include_directories(midpoint_torch SYSTEM INTERFACE "${MIDPOINT_TORCH_ROOT}/include" "${MIDPOINT_TORCH_ROOT}/include/torch/csrc/api/include")
+    target_link_libraries(midpoint_torch INTERFACE "${MIDPOINT_TORCH_ROOT}/lib/libtorch_cpu.so" "${MIDPOINT_TORCH_ROOT}/lib/libc10.so" Threads::Threads)
     # ATen's vectorised headers are used with the baseline instruction set; ours are dispatched at run time.
     target_compile_definitions(midpoint_torch INTERFACE USE_C10D_GLOO)
 endif()

@@ -53,22 +53,48 @@ Pending Communicator::begin(const char* name, std::int64_t bytes, const std::fun
         return launch::PeerLost(
             concat("rank ", m_rank, " lost the other ranks in operation ", sequence, " (", name, "): ", firstLine(cause.what())));
     };
+    requireAllThere();
     Transport::Wait wait;
     try {
         wait = start();
     } catch (const std::exception& cause) {
+        requireAllThere();
         throw failed(cause);
     }
     return { [this, name, bytes, started, failed, wait = std::move(wait)] {
+        const double waitStarted = systemClock().steadySeconds();
         try {
             wait();
         } catch (const std::exception& cause) {
+            requireAllThere(); // the reason, where it is known
             throw failed(cause);
         }
-        record(name, bytes, systemClock().steadySeconds() - started);
+        requireAllThere();
+        const double ended = systemClock().steadySeconds();
+        m_waitedSeconds += ended - waitStarted;
+        record(name, bytes, ended - started);
         if (m_observer)
             m_observer(m_sequence, {});
     } };
+}
+
+void Communicator::requireAllThere() const
+{
+    const std::scoped_lock lock(m_mutex);
+    if (!m_lost.empty())
+        throw launch::PeerLost(concat("rank ", m_rank, " lost the other ranks in operation ", m_sequence, ": ", m_lost));
+}
+
+void Communicator::giveUp(const std::string& reason)
+{
+    {
+        const std::scoped_lock lock(m_mutex);
+        if (!m_lost.empty())
+            return;
+        m_lost = reason;
+    }
+    if (m_transport != nullptr)
+        m_transport->abort();
 }
 
 void Communicator::record(const char* name, std::int64_t bytes, double seconds)

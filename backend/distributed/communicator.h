@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,7 +29,9 @@ struct Traffic {
     double seconds = 0.0; // until it was waited for
 };
 
-// The library below: Gloo on CPUs, nothing for one rank. Tensors are flat. Errors are exceptions of any kind.
+// The library below: Gloo for tensors in the host's memory, NCCL for those on CUDA devices, nothing for one rank. Tensors are flat.
+// After a wait the tensors can be used: by the host, or by what is queued on the current stream of their device. Errors are
+// exceptions of any kind.
 class Transport {
 public:
     virtual ~Transport() = default;
@@ -37,6 +40,9 @@ public:
     virtual Wait reduceScatter(torch::Tensor own, torch::Tensor all) = 0; // all: one block per rank
     virtual Wait allGather(torch::Tensor all, torch::Tensor own) = 0;
     virtual Wait broadcast(torch::Tensor tensor, std::int64_t root) = 0;
+    // From any thread: operations on devices end, with contents that have no meaning; those that follow are errors. A device that
+    // waits for one that is gone does not find that out by itself, and the host waits for the device.
+    virtual void abort() {}
 };
 
 // An operation under way. Waiting throws launch::PeerLost when a rank is lost or the deadline has passed.
@@ -74,10 +80,16 @@ public:
     std::string broadcastObject(std::string object, std::int64_t root, const char* name);
 
     std::vector<Traffic> traffic() const { return m_traffic; }
+    double waitedSeconds() const { return m_waitedSeconds; } // of this rank, for others and for the way between; all operations
+
+    // From another thread, when it has learned that a rank is gone: ends what devices wait for. Operations and waits from then on
+    // throw launch::PeerLost with this reason.
+    void giveUp(const std::string& reason);
 
 private:
     Pending begin(const char* name, std::int64_t bytes, const std::function<Transport::Wait()>& start);
     void record(const char* name, std::int64_t bytes, double seconds);
+    void requireAllThere() const;
 
     std::int64_t m_rank;
     std::int64_t m_size;
@@ -85,6 +97,9 @@ private:
     OperationObserver m_observer;
     std::int64_t m_sequence = 0;
     std::vector<Traffic> m_traffic;
+    double m_waitedSeconds = 0.0;
+    mutable std::mutex m_mutex;  // guards m_lost
+    std::string m_lost;          // why it was given up
 };
 
 } // namespace midpoint::distributed

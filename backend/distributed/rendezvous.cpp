@@ -3,7 +3,7 @@
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
-#include "backend/distributed/transports.h"
+#include "backend/distributed/nccl/nccl_module.h"
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -22,23 +22,25 @@ namespace midpoint::distributed {
 namespace {
 
 constexpr double kPollSeconds = 0.05;
+constexpr double kRefusalSeconds = 5.0;
 constexpr double kFarewellSeconds = 2.0; // that the store stays for the others to read an error
 
 std::string toText(const Identity& identity)
 {
-    return nlohmann::json({ { "rank", identity.rank }, { "host", identity.host }, { "pid", identity.pid }, { "device", identity.device },
-                              { "version", identity.version }, { "config", identity.configHash }, { "data", identity.dataHash },
-                              { "weights", identity.weightsHash } })
+    return nlohmann::json({ { "rank", identity.rank }, { "host", identity.host }, { "pid", identity.pid },
+                              { "device", identity.device }, { "visible", identity.visible }, { "version", identity.version },
+                              { "config", identity.configHash }, { "data", identity.dataHash }, { "weights", identity.weightsHash } })
         .dump();
 }
 
+// Another version may know other facts; that its version differs is what has to be told then.
 Identity identityFrom(const std::string& text)
 {
     const nlohmann::json json = nlohmann::json::parse(text);
-    return { .rank = json.at("rank").get<std::int64_t>(), .host = json.at("host").get<std::string>(),
-        .pid = json.at("pid").get<std::int64_t>(), .device = json.at("device").get<std::string>(),
-        .version = json.at("version").get<std::string>(), .configHash = json.at("config").get<std::string>(),
-        .dataHash = json.at("data").get<std::string>(), .weightsHash = json.at("weights").get<std::string>() };
+    const auto word = [&](const char* name) { return json.value(name, std::string()); };
+    return { .rank = json.value("rank", std::int64_t { 0 }), .host = word("host"), .pid = json.value("pid", std::int64_t { 0 }),
+        .device = word("device"), .visible = word("visible"), .version = word("version"), .configHash = word("config"),
+        .dataHash = word("data"), .weightsHash = word("weights") };
 }
 
 std::string placeOf(const Identity& identity) { return concat("rank ", identity.rank, " on ", identity.host, " (process ", identity.pid, ")"); }
@@ -103,6 +105,8 @@ public:
             waitFor(concat("ready/", rank), concat("rank ", rank));
         return ranks;
     }
+
+    [[noreturn]] void refuse(const std::string& problem) { fail(ErrorKind::Resource, concat(placeOf(m_own), " cannot take part: ", problem)); }
 
 private:
     c10::intrusive_ptr<c10d::Store> openStore() const
@@ -197,11 +201,55 @@ public:
     Wait reduceScatter(torch::Tensor own, torch::Tensor all) override { return m_transport->reduceScatter(std::move(own), std::move(all)); }
     Wait allGather(torch::Tensor all, torch::Tensor own) override { return m_transport->allGather(std::move(all), std::move(own)); }
     Wait broadcast(torch::Tensor tensor, std::int64_t root) override { return m_transport->broadcast(std::move(tensor), root); }
+    void abort() override { m_transport->abort(); }
 
 private:
     c10::intrusive_ptr<c10d::Store> m_store;
     std::unique_ptr<Transport> m_transport;
 };
+
+// What connects ranks that have met: the host's memory always, and their devices.
+std::unique_ptr<Transport> connect(const c10::intrusive_ptr<c10d::Store>& store, const RendezvousOptions& options)
+{
+    TransportOptions settings;
+    settings.collectiveSeconds = options.collectiveSeconds;
+    settings.ownAddress = options.ownAddress.empty() ? addressTowards(options.storeAddress) : options.ownAddress;
+    const auto connected = [&](const std::string& through, const auto& make) {
+        try {
+            return make();
+        } catch (const Error&) {
+            throw;
+        } catch (const std::exception& cause) {
+            const std::string_view text = cause.what();
+            throw Error(ErrorKind::Resource,
+                concat("rank ", options.rank, " cannot connect to the other ranks ", through, ": ", text.substr(0, text.find('\n'))));
+        }
+    };
+    std::unique_ptr<Transport> host = connected(concat("from ", settings.ownAddress),
+        [&] { return makeGlooTransport(store, options.rank, options.size, settings); });
+    if (!options.cudaDevice.has_value())
+        return host;
+    std::unique_ptr<Transport> devices = connected(concat("from cuda:", *options.cudaDevice, " over NCCL"),
+        [&] { return openNccl().makeTransport(store, options.rank, options.size, *options.cudaDevice, settings); });
+    return makeTransportByDevice(std::move(host), std::move(devices));
+}
+
+// Ranks that compute on devices have one each.
+std::string deviceProblem(const std::vector<Identity>& ranks)
+{
+    const auto isCpu = [](const Identity& rank) { return rank.device == "cpu"; };
+    for (const Identity& rank : ranks) {
+        if (isCpu(rank) != isCpu(ranks.front()))
+            return concat("the ranks differ in the kind of their devices: ", placeOf(ranks.front()), " computes on ", ranks.front().device,
+                ", ", placeOf(rank), " on ", rank.device, "; give all of them CPUs or all of them GPUs (run.devices)");
+        for (const Identity& other : ranks)
+            if (!isCpu(rank) && other.rank < rank.rank && other.host == rank.host && other.device == rank.device
+                && other.visible == rank.visible)
+                return concat("two ranks share a device: ", placeOf(other), " and ", placeOf(rank), " both compute on ", rank.device,
+                    "; every rank needs a GPU of its own (run.devices)");
+    }
+    return {};
+}
 
 } // namespace
 
@@ -223,7 +271,18 @@ std::string disagreement(const std::vector<Identity>& ranks)
             if (rank.*fact.value != ranks.front().*fact.value)
                 return concat("the ranks differ in ", fact.name, ": ", placeOf(ranks.front()), " has ", ranks.front().*fact.value, ", ",
                     placeOf(rank), " has ", rank.*fact.value, "; ", fact.advice);
-    return {};
+    return deviceProblem(ranks);
+}
+
+void refuse(const RendezvousOptions& options, const Identity& own, const std::string& problem) noexcept
+{
+    try {
+        RendezvousOptions brief = options;
+        brief.deadlineSeconds = std::min(options.deadlineSeconds, kRefusalSeconds);
+        Arrival(brief, own).refuse(problem);
+    } catch (const std::exception&) {
+        // Said to the others, or nobody was there to be told.
+    }
 }
 
 Meeting meet(const RendezvousOptions& options, const Identity& own, OperationObserver observer)
@@ -233,19 +292,8 @@ Meeting meet(const RendezvousOptions& options, const Identity& own, OperationObs
     Arrival arrival(options, own);
     Meeting meeting;
     meeting.ranks = arrival.waitForAll();
-    TransportOptions settings;
-    settings.collectiveSeconds = options.collectiveSeconds;
-    settings.ownAddress = options.ownAddress.empty() ? addressTowards(options.storeAddress) : options.ownAddress;
-    std::unique_ptr<Transport> transport;
-    try {
-        transport = makeGlooTransport(arrival.store(), options.rank, options.size, settings);
-    } catch (const std::exception& cause) {
-        const std::string_view text = cause.what();
-        throw Error(ErrorKind::Resource, concat("rank ", options.rank, " cannot connect to the other ranks from ", settings.ownAddress, ": ",
-                                             text.substr(0, text.find('\n'))));
-    }
     meeting.communicator = std::make_unique<Communicator>(options.rank, options.size,
-        std::make_unique<TransportWithStore>(arrival.store(), std::move(transport)), std::move(observer));
+        std::make_unique<TransportWithStore>(arrival.store(), connect(arrival.store(), options)), std::move(observer));
     return meeting;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,8 @@ struct Identity {
     std::int64_t rank = 0;
     std::string host;
     std::int64_t pid = 0;
-    std::string device;
+    std::string device;  // "cpu" or "cuda:N"
+    std::string visible; // CUDA_VISIBLE_DEVICES: what N counts in
     std::string version;
     std::string configHash;
     std::string dataHash;
@@ -32,6 +34,7 @@ struct RendezvousOptions {
     int storeDescriptor = -1;        // its bound socket, if the supervisor has made one
     std::string attempt = "0";       // keeps the keys of a restarted run apart where a launcher's store outlives the ranks
     std::string ownAddress;          // empty: the one by which the store is reached
+    std::optional<std::int64_t> cudaDevice; // that this rank computes on: its tensors there travel over NCCL
     double deadlineSeconds = 60.0;
     double collectiveSeconds = 1800.0;
 };
@@ -44,6 +47,9 @@ struct Meeting {
 // Throws Error{Resource} for ranks that are missing or there twice and stores that cannot be reached or held, and Error{Config}
 // for ranks that differ.
 Meeting meet(const RendezvousOptions& options, const Identity& own, OperationObserver observer = {});
+
+// For a rank that cannot take part: the others are told why, and do not wait for it until the deadline. Does what it can.
+void refuse(const RendezvousOptions& options, const Identity& own, const std::string& problem) noexcept;
 
 // Nothing if all ranks agree; otherwise what differs, on which ranks.
 std::string disagreement(const std::vector<Identity>& ranks);

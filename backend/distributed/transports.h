@@ -24,4 +24,11 @@ void turnRecorderOff();
 std::unique_ptr<Transport> makeGlooTransport(
     const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t size, const TransportOptions& options);
 
+// Tensors on a device go through `devices`, all others through `host`.
+std::unique_ptr<Transport> makeTransportByDevice(std::unique_ptr<Transport> host, std::unique_ptr<Transport> devices);
+
+class NcclModule;
+// Opens libmidpoint_nccl beside the engine, and LibTorch's CUDA libraries before it. Throws Error{Resource} that says what is missing.
+NcclModule& openNccl();
+
 } // namespace midpoint::distributed

@@ -74,6 +74,10 @@ public:
     {
         return guarded([&] { return engine::describeDevices(); });
     }
+    std::string checkAllReduce(const std::vector<std::string>& devices) override
+    {
+        return guarded([&] { return engine::checkAllReduce(devices); });
+    }
 };
 
 } // namespace

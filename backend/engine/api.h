@@ -162,6 +162,7 @@ public:
     virtual std::string predictorTrain(const PredictorTrainOptions& options, Session& session) = 0;
     virtual std::string predictorEval(const PredictorEvalOptions& options, Session& session) = 0;
     virtual std::string describeDevices() = 0; // JSON: LibTorch's version, instruction set, devices, threads
+    virtual std::string checkAllReduce(const std::vector<std::string>& devices) = 0; // JSON; two devices or more, of one kind
 };
 
 } // namespace midpoint::engine

@@ -4,6 +4,7 @@
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/engine/live_settings.h"
+#include "backend/engine/peer_watch.h"
 #include "backend/engine/run_journal.h"
 #include "backend/engine/run_parts.h"
 #include "backend/engine/threads.h"
@@ -116,9 +117,8 @@ std::optional<std::string> lostRank(const RunParts& parts)
     const launch::RunFolder folder = launch::RunFolder::open(parts.runFolder);
     const double deadline = systemClock().steadySeconds() + kPatienceSeconds;
     do {
-        for (const launch::Heartbeat& beat : launch::readHeartbeats(folder))
-            if (beat.outcome == launch::Outcome::Failed && !beat.lostPeer)
-                return concat("rank ", beat.rank, " on ", beat.host, " failed: ", beat.reason);
+        if (auto failed = failedRank(folder))
+            return failed;
         systemClock().sleepFor(kLookSeconds);
     } while (systemClock().steadySeconds() < deadline);
     return std::nullopt;
@@ -182,6 +182,9 @@ RankResult work(const RankOptions& options, Session& session, launch::HeartbeatW
             else
                 heartbeat.beginOperation(name, sequence);
         });
+    std::optional<PeerWatch> watch;
+    if (parts.computesOnDevice())
+        watch.emplace(options.runFolder, *parts.meeting.communicator);
     const std::string checkpoint = parts.meeting.communicator->broadcastObject(
         start.checkpoint.has_value() ? start.checkpoint->string() : std::string(), 0, "checkpoint to go on from");
     if (!isFirst) {

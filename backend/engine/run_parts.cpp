@@ -4,6 +4,7 @@
 #include "backend/core/files.h"
 #include "backend/core/text.h"
 #include "backend/engine/beliefs.h"
+#include "backend/engine/rank_device.h"
 #include "backend/engine/weights_hash.h"
 #include "backend/launch/run_folder.h"
 #include "backend/reward/audit.h"
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <unistd.h>
 
 namespace midpoint::engine {
@@ -109,8 +111,9 @@ distributed::Identity identityOf(const RankOptions& options, const RunParts& par
     own.rank = options.place.rank;
     own.host = launch::hostName();
     own.pid = ::getpid();
-    const std::vector<std::string>& devices = options.config.run.devices;
-    own.device = devices[static_cast<std::size_t>(options.place.localRank) % devices.size()];
+    own.device = parts.device;
+    if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"))
+        own.visible = visible;
     if (options.place.worldSize == 1)
         return own; // nobody to compare with
     own.version = MIDPOINT_VERSION;
@@ -120,7 +123,7 @@ distributed::Identity identityOf(const RankOptions& options, const RunParts& par
     return own;
 }
 
-distributed::Meeting meetOthers(const RankOptions& options, const RunParts& parts, distributed::OperationObserver observer)
+distributed::RendezvousOptions rendezvousOf(const RankOptions& options, const RunParts& parts)
 {
     distributed::RendezvousOptions rendezvous;
     rendezvous.rank = options.place.rank;
@@ -131,15 +134,18 @@ distributed::Meeting meetOthers(const RankOptions& options, const RunParts& part
     rendezvous.storeDescriptor = options.place.storeDescriptor;
     rendezvous.attempt = options.place.attempt;
     rendezvous.ownAddress = options.place.ownAddress;
+    rendezvous.cudaDevice = cudaIndex(parts.device);
     rendezvous.deadlineSeconds = options.config.run.rendezvousSeconds;
     rendezvous.collectiveSeconds = options.config.run.collectiveSeconds;
-    return distributed::meet(rendezvous, identityOf(options, parts), std::move(observer));
+    return rendezvous;
 }
 
-// What every rank needs to compute.
-void assembleComputing(RunParts& parts, const RankOptions& options, Session& session, distributed::OperationObserver observer)
+// What every rank needs to compute, before it meets the others.
+void loadComputing(RunParts& parts, const RankOptions& options, Session& session)
 {
     const config::RunConfig& config = parts.config;
+    parts.device = deviceOf(config.run.devices, options.place);
+    requireDevices(config);
     parts.tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(config.model.path));
     parts.prompts = std::make_unique<LoadedPrompts>(loadPrompts(config.data.trainFiles, config.data, *parts.tokenizer));
     for (const std::string& line : parts.prompts->report)
@@ -150,12 +156,34 @@ void assembleComputing(RunParts& parts, const RankOptions& options, Session& ses
     if (config.policy.klCoefficient > 0.0)
         parts.reference = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config)));
     settleMemory(parts, options);
-    parts.meeting = meetOthers(options, parts, std::move(observer));
+}
+
+// A rank that cannot load its part tells the others, which would wait for it in vain.
+void loadOrRefuse(RunParts& parts, const RankOptions& options, Session& session)
+{
+    try {
+        loadComputing(parts, options, session);
+    } catch (const Error& cause) {
+        if (options.place.worldSize > 1) {
+            distributed::Identity own;
+            own.rank = options.place.rank;
+            own.host = launch::hostName();
+            own.pid = ::getpid();
+            distributed::refuse(rendezvousOf(options, parts), own, cause.what());
+        }
+        throw;
+    }
+}
+
+void assembleComputing(RunParts& parts, const RankOptions& options, Session& session, distributed::OperationObserver observer)
+{
+    loadOrRefuse(parts, options, session);
+    parts.meeting = distributed::meet(rendezvousOf(options, parts), identityOf(options, parts), std::move(observer));
     parts.ranks = std::make_unique<distributed::CommunicatingRanks>(*parts.meeting.communicator);
     parts.crew = std::make_unique<Crew>(*parts.meeting.communicator);
-    parts.roller = std::make_unique<Roller>(config, *parts.model, *parts.tokenizer, parts.crew.get());
+    parts.roller = std::make_unique<Roller>(parts.config, *parts.model, *parts.tokenizer, parts.crew.get());
     parts.update = std::make_unique<policy::PolicyUpdate>(
-        *parts.model, policy::updateSettings(config), parts.reference.get(), parts.ranks.get());
+        *parts.model, policy::updateSettings(parts.config), parts.reference.get(), parts.ranks.get());
 }
 
 // What decides: rank 0 alone.
@@ -189,7 +217,6 @@ RunParts assembleRun(const RankOptions& options, Session& session, distributed::
     parts.config = options.config;
     parts.runFolder = options.runFolder;
     parts.resolvedToml = options.resolvedToml;
-    requireDevices(parts.config);
     assembleComputing(parts, options, session, std::move(observer));
     if (options.place.rank == 0)
         assembleDeciding(parts, session);

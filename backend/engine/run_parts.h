@@ -33,6 +33,7 @@ struct RunParts {
     config::RunConfig config;
     std::filesystem::path runFolder;
     std::string resolvedToml;
+    std::string device;           // of this rank, "cpu" or "cuda:N"
     distributed::Meeting meeting; // with the other ranks
     std::unique_ptr<distributed::CommunicatingRanks> ranks;
     std::unique_ptr<Tokenizer> tokenizer;
@@ -56,6 +57,7 @@ struct RunParts {
 
     TrainerState state() { return { progress, *model, *update, ledger, *selector, buffer.get(), audit }; }
     CheckpointFacts facts() const;
+    bool computesOnDevice() const { return device != "cpu"; }
 };
 
 // Loads data, tokenizer and model, meets the other ranks and connects all. Throws for every kind of bad input before anything is

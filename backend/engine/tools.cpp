@@ -6,6 +6,7 @@
 #include "backend/core/files.h"
 #include "backend/core/statistics.h"
 #include "backend/core/text.h"
+#include "backend/distributed/all_reduce_check.h"
 #include "backend/engine/evaluation.h"
 #include "backend/engine/threads.h"
 #include "backend/engine/trainer_state.h"
@@ -161,6 +162,13 @@ std::string describeDevices()
         for (int i = 0; i < static_cast<int>(at::detail::getCUDAHooks().deviceCount()); ++i)
             devices.push_back({ { "name", concat("cuda:", i) } });
     return json { { "libtorch", TORCH_VERSION }, { "devices", devices }, { "dtypes", { "float32", "bfloat16", "float16" } } }.dump(2);
+}
+
+std::string checkAllReduce(const std::vector<std::string>& devices)
+{
+    const distributed::AllReduceCheck check = distributed::checkAllReduce(devices);
+    return json { { "devices", devices }, { "through", check.through }, { "megabytes", static_cast<double>(check.bytes) / 1e6 },
+        { "seconds", check.seconds }, { "gigabytes_per_second", check.bytesPerSecond / 1e9 } }.dump(2);
 }
 
 } // namespace midpoint::engine

@@ -18,6 +18,7 @@ std::string benchStep(const StepBenchOptions& options, Session& session);
 std::string benchSelect(const SelectBenchOptions& options, Session& session);
 
 std::string describeDevices();
+std::string checkAllReduce(const std::vector<std::string>& devices);
 
 // A checkpoint or model folder itself, or the newest complete checkpoint of a run folder. Throws Error{Checkpoint}.
 std::filesystem::path resolveModelFolder(const std::filesystem::path& path, LogSink& log);

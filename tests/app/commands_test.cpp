@@ -215,6 +215,11 @@ TEST_F(InFolder, Doctor_SelfTest_WritesOneReport)
     EXPECT_GT(report["selftest"]["decode"]["gemm_limit_tokens_per_second"].get<double>(), 0.0);
     EXPECT_GT(report["selftest"]["step"]["seconds_per_step"].get<double>(), 0.0);
     EXPECT_GT(report["selftest"]["disk"]["write_megabytes_per_second"].get<double>(), 0.0);
+    EXPECT_GT(report["selftest"]["all_reduce_cpu"]["gigabytes_per_second"].get<double>(), 0.0) << report["selftest"]["all_reduce_cpu"];
+    if (report["cuda"]["devices"].size() < 2)
+        EXPECT_THAT(report["selftest"]["all_reduce"]["skipped"].get<std::string>(), HasSubstr("needs two GPUs"));
+    else
+        EXPECT_GT(report["selftest"]["all_reduce"]["gigabytes_per_second"].get<double>(), 0.0) << report["selftest"]["all_reduce"];
     EXPECT_EQ(report["selftest"]["demo"]["steps"], 2) << report["selftest"]["demo"];
     EXPECT_TRUE(std::filesystem::exists(report["engine"]["torch"]["folder"].get<std::string>()));
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(m_folder.path()), {}), 1) << "only the report is left";

@@ -172,6 +172,21 @@ TEST(Rendezvous, MissingRank_IsNamedOnAllRanksAtTheDeadline)
     EXPECT_THAT(errors, Each(AllOf(HasSubstr("rank 2 is missing"), HasSubstr("within 1 s"))));
 }
 
+TEST(Rendezvous, RankThatCannotTakePart_TellsTheOthersWhy)
+{
+    const test::Port port;
+    const auto errors = test::runRanks(3, [&](std::int64_t rank) {
+        const RendezvousOptions options = test::optionsFor(port, rank, 3);
+        if (rank == 1)
+            refuse(options, test::identityOf(rank), "model.safetensors: expected a file, found nothing");
+        else
+            meet(options, test::identityOf(rank));
+    });
+    EXPECT_EQ(errors[1], "");
+    for (const std::size_t other : { 0U, 2U })
+        EXPECT_THAT(errors[other], AllOf(HasSubstr("rank 1 on host1"), HasSubstr("cannot take part"), HasSubstr("model.safetensors")));
+}
+
 TEST(Rendezvous, PortInUse_IsSaidByTheRankThatWantsIt)
 {
     const test::Port taken;

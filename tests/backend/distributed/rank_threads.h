@@ -49,7 +49,11 @@ inline RendezvousOptions optionsFor(const Port& port, std::int64_t rank, std::in
     return options;
 }
 
-inline Identity identityOf(std::int64_t rank) { return { rank, concat("host", rank), 100 + rank, "cpu", "1", "config", "data", "weights" }; }
+inline Identity identityOf(std::int64_t rank)
+{
+    return { .rank = rank, .host = concat("host", rank), .pid = 100 + rank, .device = "cpu", .visible = "", .version = "1",
+        .configHash = "config", .dataHash = "data", .weightsHash = "weights" };
+}
 
 // Runs `work` on every rank at once; the messages of their errors, by rank ("" where there was none).
 inline std::vector<std::string> runRanks(std::int64_t size, const std::function<void(std::int64_t rank)>& work)

@@ -1,0 +1,50 @@
+# The NCCL module, libmidpoint_nccl: part of every build that has the CUDA module and finds the headers of the NCCL that LibTorch
+# was built with; left out elsewhere, with the reason. c10d's classes have members of NCCL's types, so its version has to fit.
+#
+#   MIDPOINT_NCCL    AUTO (the default), ON (an error where it cannot be built) or OFF
+include_guard()
+
+set(MIDPOINT_NCCL AUTO CACHE STRING "Build the NCCL module: AUTO, ON or OFF")
+set_property(CACHE MIDPOINT_NCCL PROPERTY STRINGS AUTO ON OFF)
+
+# Why it cannot be built, empty if it can; then MIDPOINT_NCCL_INCLUDES holds the folders of its headers.
+function(midpoint_look_for_nccl reason)
+    set(${reason} "" PARENT_SCOPE)
+    if(NOT MIDPOINT_HAS_CUDA)
+        set(${reason} "there is no CUDA module" PARENT_SCOPE)
+        return()
+    endif()
+    if(NOT EXISTS "${MIDPOINT_TORCH_ROOT}/lib/libtorch_cuda.so")
+        set(${reason} "LibTorch in '${MIDPOINT_TORCH_ROOT}' has no CUDA" PARENT_SCOPE)
+        return()
+    endif()
+    find_path(MIDPOINT_NCCL_INCLUDE nccl.h HINTS "${MIDPOINT_SITE_PACKAGES}/nvidia/nccl/include" ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+    # One of the headers that a CUDA compiler alone does not bring; ATen asks for it.
+    find_path(MIDPOINT_CUBLAS_INCLUDE cublas_v2.h HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} "${MIDPOINT_SITE_PACKAGES}/nvidia/cu13/include")
+    if(NOT MIDPOINT_NCCL_INCLUDE OR NOT MIDPOINT_CUBLAS_INCLUDE)
+        set(${reason} "nccl.h or cublas_v2.h was not found (in the CUDA toolkit or in what scripts/bootstrap --cuda installs)" PARENT_SCOPE)
+        return()
+    endif()
+    file(STRINGS "${MIDPOINT_NCCL_INCLUDE}/nccl.h" lines REGEX "#define NCCL_(MAJOR|MINOR) ")
+    string(REGEX REPLACE "[^0-9]*([0-9]+)[^0-9]+([0-9]+).*" "\\1.\\2" found "${lines}")
+    file(GLOB metadata "${MIDPOINT_SITE_PACKAGES}/torch-*.dist-info/METADATA")
+    file(STRINGS "${metadata}" expected REGEX "^Requires-Dist: nvidia-nccl-cu[0-9]+==")
+    string(REGEX REPLACE ".*==([0-9]+[.][0-9]+)[.].*" "\\1" expected "${expected}")
+    if(NOT found STREQUAL expected)
+        set(${reason} "${MIDPOINT_NCCL_INCLUDE}/nccl.h is of NCCL ${found}, LibTorch was built with ${expected}" PARENT_SCOPE)
+        return()
+    endif()
+    set(MIDPOINT_NCCL_INCLUDES "${MIDPOINT_NCCL_INCLUDE}" ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} "${MIDPOINT_CUBLAS_INCLUDE}" PARENT_SCOPE)
+endfunction()
+
+set(MIDPOINT_HAS_NCCL OFF)
+if(MIDPOINT_ENGINE AND NOT MIDPOINT_NCCL STREQUAL "OFF")
+    midpoint_look_for_nccl(nccl_problem)
+    if(NOT nccl_problem)
+        set(MIDPOINT_HAS_NCCL ON)
+    elseif(MIDPOINT_NCCL STREQUAL "AUTO")
+        message(STATUS "The NCCL module is left out: ${nccl_problem}")
+    else()
+        message(FATAL_ERROR "MIDPOINT_NCCL is ${MIDPOINT_NCCL}, but ${nccl_problem}")
+    endif()
+endif()
