@@ -83,6 +83,18 @@ TEST(RankTable, RankThatHasEnded_IsNeitherLateNorAwaited)
     EXPECT_FALSE(rows[2].isAwaited);
 }
 
+TEST(RankTable, RankThatFailed_ComesFirst_AndNotThoseThatLostIt)
+{
+    RankInputs inputs = fourRanks();
+    inputs.isActive = false;
+    for (launch::Heartbeat& beat : inputs.beats) {
+        beat.outcome = launch::Outcome::Failed;
+        beat.lostPeer = beat.rank != 2;
+        beat.reason = beat.rank == 2 ? "signal 9 (Killed) at step 12, in generate" : "lost the other ranks";
+    }
+    EXPECT_EQ(rankVerdict(rankRows(inputs)).toStdString(), "Rank 2 on b failed: signal 9 (Killed) at step 12, in generate");
+}
+
 TEST(RankTable, LastStep_NamesTheSlowest_AndMergesRecordsBeatsAndPhases)
 {
     RankInputs inputs;

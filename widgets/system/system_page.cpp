@@ -103,6 +103,8 @@ void SystemPage::buildTable()
         [row](std::size_t i) { return static_cast<double>(row(i).record.memoryBytes); }, {} });
     columns.push_back({ tr("step"), {}, [row](std::size_t i) { return row(i).hasBeat ? QString::number(row(i).beat.step) : none; }, [row](std::size_t i) { return static_cast<double>(row(i).beat.step); }, {} });
     columns.push_back({ tr("phase"), tr("What the rank does, and for how long"), [this, row](std::size_t i) {
+                           if (row(i).beat.outcome == launch::Outcome::Failed)
+                               return (row(i).beat.lostPeer ? tr("ended in %1") : tr("! failed in %1")).arg(qs(row(i).beat.phase));
                            const bool isGoing = launch::isActive(run().header().state.kind) && row(i).phaseSeconds >= 0;
                            return !row(i).hasBeat ? none : isGoing ? tr("%1, %2").arg(qs(row(i).beat.phase), duration(row(i).phaseSeconds)) : qs(row(i).beat.phase);
                        }, {}, {} });

@@ -46,6 +46,15 @@ void findWaits(std::vector<RankRow>& rows, std::int64_t nowMs)
             row.waitsForRank = awaited->record.rank;
 }
 
+// The rank that ended the run; those that ended because it was gone are no reason.
+QString failedVerdict(const std::vector<RankRow>& rows)
+{
+    const auto failed = std::find_if(rows.begin(), rows.end(), [](const RankRow& row) { return row.beat.outcome == launch::Outcome::Failed && !row.beat.lostPeer; });
+    if (failed == rows.end())
+        return {};
+    return say("Rank %1 on %2 failed: %3").arg(failed->record.rank).arg(qs(failed->record.host), qs(failed->beat.reason));
+}
+
 QString silentVerdict(const std::vector<RankRow>& rows)
 {
     const auto silent = std::max_element(rows.begin(), rows.end(), [](const RankRow& a, const RankRow& b) {
@@ -133,7 +142,9 @@ QString rankVerdict(const std::vector<RankRow>& rows)
 {
     if (rows.empty())
         return {};
-    QString verdict = silentVerdict(rows);
+    QString verdict = rows.size() > 1 ? failedVerdict(rows) : QString();
+    if (verdict.isEmpty())
+        verdict = silentVerdict(rows);
     if (verdict.isEmpty())
         verdict = waitingVerdict(rows);
     if (verdict.isEmpty() && rows.size() > 1)
