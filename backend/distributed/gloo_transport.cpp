@@ -35,7 +35,18 @@ public:
         return waitFor(m_group->allreduce(tensors, options));
     }
 
-    Wait reduceScatter(torch::Tensor own, torch::Tensor all) override { return waitFor(m_group->_reduce_scatter_base(own, all)); }
+    // Gloo's own reduce-scatter is an all-reduce inside: every rank would send all blocks twice. Here each block goes once, to its
+    // rank, which adds up what it gets in the order of the ranks.
+    Wait reduceScatter(torch::Tensor own, torch::Tensor all) override
+    {
+        torch::Tensor received = torch::empty_like(all);
+        std::vector<std::int64_t> evenly;
+        const c10::intrusive_ptr<c10d::Work> work = m_group->alltoall_base(received, all, evenly, evenly);
+        return [work, own, received, all, ranks = m_group->getSize()]() mutable {
+            work->wait();
+            at::sum_out(own, received.view({ ranks, -1 }), 0);
+        };
+    }
     Wait allGather(torch::Tensor all, torch::Tensor own) override { return waitFor(m_group->_allgather_base(all, own)); }
 
     Wait broadcast(torch::Tensor tensor, std::int64_t root) override
