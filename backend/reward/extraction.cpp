@@ -3,7 +3,9 @@
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace midpoint::reward {
 
@@ -74,17 +76,12 @@ std::optional<std::string_view> lastBox(std::string_view text)
 
 std::string_view firstLine(std::string_view text) { return trim(text.substr(0, text.find('\n'))); }
 
-std::optional<std::string_view> afterHashes(std::string_view text)
+// Words and signs behind which a statement gives reasons: "5, since 2 + 3 = 5", "5</answer>".
+bool startsReason(std::string_view text)
 {
-    const std::size_t at = text.rfind("####");
-    if (at == kNone)
-        return std::nullopt;
-    std::string_view rest = text.substr(at + 4);
-    const std::size_t start = rest.find_first_not_of(" \t\r\n#");
-    if (start == kNone)
-        return std::nullopt;
-    const std::string_view line = firstLine(rest.substr(start));
-    return line.empty() ? std::nullopt : std::optional(line);
+    constexpr std::array<std::string_view, 9> kReasons
+        = { " because ", " since ", ", as ", ", so ", ", which ", " where ", " when ", "</", ", because " };
+    return std::any_of(kReasons.begin(), kReasons.end(), [&](std::string_view reason) { return text.starts_with(reason); });
 }
 
 // Ends of the statement "the answer is ...": the first sentence end outside of mathematics and brackets.
@@ -100,7 +97,7 @@ std::string_view statement(std::string_view text)
             ++depth;
         } else if (c == '}' || c == ')' || c == ']') {
             --depth;
-        } else if (c == '\n') {
+        } else if (c == '\n' || (!inDollars && depth <= 0 && startsReason(text.substr(i)))) {
             return text.substr(0, i);
         } else if ((c == '.' || c == ';') && !inDollars && depth <= 0) {
             const bool atEnd = i + 1 == text.size() || text[i + 1] == ' ' || text[i + 1] == '\n' || text[i + 1] == '\r';
@@ -118,13 +115,45 @@ std::string_view withoutLead(std::string_view text)
     return text;
 }
 
-std::optional<std::string_view> lastMathematics(std::string_view text);
+bool joinsFormulas(std::string_view between)
+{
+    between = trim(between);
+    return between == "and" || between == "or" || between == "," || between == ", and" || between == ", or";
+}
+
+// The first formula of a statement, and with it those that "and", "or" and commas join to it: "$x = 1$ and $x = 2$".
+std::optional<std::string_view> firstMathematics(std::string_view text)
+{
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kSigns
+        = { { { "$$", "$$" }, { "$", "$" }, { "\\(", "\\)" }, { "\\[", "\\]" } } };
+    std::size_t start = kNone;
+    std::size_t end = 0;  // of the formula
+    std::size_t after = 0; // behind its closing sign
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto sign = std::find_if(kSigns.begin(), kSigns.end(), [&](const auto& pair) { return text.substr(i).starts_with(pair.first); });
+        if (sign == kSigns.end()) {
+            i += text[i] == '\\' ? 1 : 0;
+            continue;
+        }
+        const std::size_t open = i + sign->first.size();
+        const std::size_t close = text.find(sign->second, open);
+        if (close == kNone || (start != kNone && !joinsFormulas(text.substr(after, i - after))))
+            break;
+        if (!trim(text.substr(open, close - open)).empty()) {
+            start = start == kNone ? open : start;
+            end = close;
+            after = close + sign->second.size();
+        }
+        i = close + sign->second.size() - 1;
+    }
+    return start == kNone ? std::nullopt : std::optional(trim(text.substr(start, end - start)));
+}
 
 std::optional<std::string_view> afterPhrase(std::string_view text)
 {
     const std::string lower = toLower(text);
-    constexpr std::array<std::string_view, 5> kPhrases
-        = { "answer is", "answer:", "answer =", "answer**:", "answer:**" };
+    constexpr std::array<std::string_view, 8> kPhrases
+        = { "answer is", "answer:", "answer =", "answer**:", "answer:**", "<answer>", "option is", "choice is" };
     std::size_t best = kNone;
     std::size_t length = 0;
     for (const std::string_view phrase : kPhrases) {
@@ -140,11 +169,26 @@ std::optional<std::string_view> afterPhrase(std::string_view text)
     if (const std::size_t start = rest.find_first_not_of(" \t\r\n"); start != kNone)
         rest.remove_prefix(start);
     std::string_view found = trim(statement(rest));
-    if (const auto inner = lastMathematics(found)) // "the answer is $x = 3$ metres"
+    if (const auto inner = firstMathematics(found)) // "the answer is $x = 3$ metres"
         return inner;
     while (!found.empty() && (found.back() == '*' || found.back() == '.' || found.back() == ','))
         found = trim(found.substr(0, found.size() - 1));
     return found.empty() ? std::nullopt : std::optional(found);
+}
+
+std::optional<std::string_view> afterHashes(std::string_view text)
+{
+    const std::size_t at = text.rfind("####");
+    if (at == kNone)
+        return std::nullopt;
+    std::string_view rest = text.substr(at + 4);
+    const std::size_t start = rest.find_first_not_of(" \t\r\n#");
+    if (start == kNone)
+        return std::nullopt;
+    const std::string_view line = firstLine(rest.substr(start));
+    if (const auto stated = afterPhrase(line)) // "#### The answer is 5"
+        return stated;
+    return line.empty() ? std::nullopt : std::optional(line);
 }
 
 // The content of the last closed pair `open` ... `close`, or nothing.
@@ -208,7 +252,64 @@ std::optional<std::string_view> lastMathematics(std::string_view text)
     return found;
 }
 
-// The last run of digits with sign, thousands separators, one decimal point, percent sign or simple fraction.
+// Digits with thousands separators, one decimal point or a simple fraction, read backwards from `end`: where they begin.
+std::size_t numberStart(std::string_view text, std::size_t end)
+{
+    const auto isPart = [&](std::size_t i) {
+        if (isDigit(text[i]))
+            return true;
+        const bool between = i > 0 && i + 1 < end && isDigit(text[i - 1]) && isDigit(text[i + 1]);
+        return (between && (text[i] == ',' || text[i] == '/' || text[i] == '.'))
+            || (text[i] == '.' && i + 1 < end && isDigit(text[i + 1]) && (i == 0 || !isLetter(text[i - 1])));
+    };
+    std::size_t start = end;
+    while (start > 0 && isPart(start - 1))
+        --start;
+    return start;
+}
+
+// If the number that begins at `start` is the exponent of 1.5e-3, 3 \times 10^8 or 3 x 10^{-8}: where that begins; else `start`.
+std::size_t scientificStart(std::string_view text, std::size_t start)
+{
+    std::string_view before = text.substr(0, start);
+    const auto drop = [&before](std::string_view ending) {
+        const bool isThere = before.ends_with(ending);
+        before.remove_suffix(isThere ? ending.size() : 0);
+        return isThere;
+    };
+    drop("-") || drop("+");
+    bool isExponent = drop("e") || drop("E");
+    if (!isExponent) {
+        drop("{");
+        if (drop("10^")) {
+            before = before.substr(0, before.find_last_not_of(' ') + 1);
+            isExponent = drop("\\times") || drop("\\cdot") || drop("×") || drop("·") || drop("*") || drop(" x");
+            before = before.substr(0, before.find_last_not_of(' ') + 1);
+        }
+    }
+    return isExponent && !before.empty() && isDigit(before.back()) ? numberStart(text, before.size()) : start;
+}
+
+// If the number that begins at `start` stands in the braces of \frac{1}{2}, 2\frac{1}{2} or 3\sqrt{2}: where that begins; else `start`.
+std::size_t commandStart(std::string_view text, std::size_t start)
+{
+    std::string_view before = text.substr(0, start);
+    if (!before.ends_with('{'))
+        return start;
+    before.remove_suffix(1);
+    if (before.ends_with('}')) {
+        const std::size_t open = before.rfind('{');
+        if (open == kNone || before.substr(open + 1, before.size() - open - 2).find_first_not_of("-0123456789.") != kNone)
+            return start;
+        before = before.substr(0, open);
+    }
+    for (const std::string_view command : { "\\frac", "\\dfrac", "\\tfrac", "\\sqrt" })
+        if (before.ends_with(command))
+            return numberStart(text, before.size() - command.size());
+    return start;
+}
+
+// The last number: digits with sign, thousands separators, one decimal point, percent sign, as a fraction or with an exponent.
 std::optional<std::string_view> lastNumber(std::string_view text)
 {
     std::size_t end = text.size();
@@ -216,16 +317,12 @@ std::optional<std::string_view> lastNumber(std::string_view text)
         --end;
     if (end == 0)
         return std::nullopt;
-    std::size_t start = end;
-    const auto isPart = [&](std::size_t i) {
-        if (isDigit(text[i]))
-            return true;
-        const bool between = i > 0 && i + 1 < text.size() && isDigit(text[i - 1]) && isDigit(text[i + 1]);
-        return (between && (text[i] == ',' || text[i] == '/' || text[i] == '.'))
-            || (text[i] == '.' && i + 1 < text.size() && isDigit(text[i + 1]) && (i == 0 || !isLetter(text[i - 1])));
-    };
-    while (start > 0 && isPart(start - 1))
-        --start;
+    const std::size_t digits = numberStart(text, end);
+    std::size_t start = scientificStart(text, digits);
+    if (start == digits && text.substr(end).starts_with('}'))
+        start = commandStart(text, digits);
+    if (start != digits && text.substr(end).starts_with('}'))
+        ++end;
     if (start > 0 && text[start - 1] == '-' && (start == 1 || !isDigit(text[start - 2])))
         --start;
     if (end < text.size() && text[end] == '%')
@@ -233,6 +330,17 @@ std::optional<std::string_view> lastNumber(std::string_view text)
     else if (text.substr(end).starts_with("\\%"))
         end += 2;
     return text.substr(start, end - start);
+}
+
+// What a model writes behind its thoughts; all of it if it writes nothing there.
+std::string_view afterThinking(std::string_view text)
+{
+    constexpr std::string_view kEnd = "</think>";
+    const std::size_t at = text.rfind(kEnd);
+    if (at == kNone)
+        return text;
+    const std::string_view rest = text.substr(at + kEnd.size());
+    return trim(rest).empty() ? text : rest;
 }
 
 } // namespace
@@ -316,13 +424,13 @@ std::optional<Extraction> extractAnswer(std::string_view response, const Extract
             found = afterHashes(response);
             break;
         case ExtractionStep::AnswerPhrase:
-            found = afterPhrase(response);
+            found = afterPhrase(afterThinking(response));
             break;
         case ExtractionStep::Dollars:
-            found = lastMathematics(response);
+            found = lastMathematics(afterThinking(response));
             break;
         case ExtractionStep::LastNumber:
-            found = lastNumber(response);
+            found = lastNumber(afterThinking(response));
             break;
         }
         if (found)

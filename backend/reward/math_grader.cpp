@@ -2,7 +2,9 @@
 
 #include "backend/core/text.h"
 #include "backend/reward/math/equality.h"
+#include "backend/reward/math/number_words.h"
 #include "backend/reward/math/reader.h"
+#include "backend/reward/math/words.h"
 #include "backend/reward/math_normal_form.h"
 
 #include <algorithm>
@@ -76,8 +78,9 @@ bool isChoiceOf(const math::Expression& letter, std::string_view text)
     return letter.kind == math::Kind::Symbol && letter.text.size() == 1 && labelledChoice(text) == letter.text.front();
 }
 
-// "\text{red}" and "Red": words of three letters, which otherwise read as products of variables.
-bool isSameWord(std::string_view reference, std::string_view response)
+// "\text{red}" and "Red", "\text{CAB}" and "ABC": words of two or three letters, which otherwise read as products of variables.
+// Whether they are the same; nothing if one is no word or neither is marked as text.
+std::optional<bool> isSameShortWord(std::string_view reference, std::string_view response)
 {
     const auto wordOf = [](std::string_view text) {
         constexpr std::string_view kCommand = "\\text{";
@@ -85,16 +88,24 @@ bool isSameWord(std::string_view reference, std::string_view response)
             text = text.substr(kCommand.size(), text.size() - kCommand.size() - 1);
         return toLower(trim(text));
     };
-    const bool areWords = reference.starts_with("\\text{") || response.starts_with("\\text{");
-    const std::string word = wordOf(reference);
-    return areWords && word.size() >= 3 && std::all_of(word.begin(), word.end(), isLetter) && word == wordOf(response);
+    const auto isWord = [](const std::string& word) { return word.size() >= 2 && std::all_of(word.begin(), word.end(), isLetter); };
+    const std::string a = wordOf(reference);
+    const std::string b = wordOf(response);
+    if (!isWord(a) || !isWord(b) || (!reference.starts_with("\\text{") && !response.starts_with("\\text{")))
+        return std::nullopt;
+    return a == b;
 }
 
-// The MATH normal form drops what follows "\text{ ", which it takes for a unit. "5 \text{ not } 6" is more than 5.
-bool losesNumbers(std::string_view text)
+// The MATH normal form drops what follows "\text{ ", which it takes for a unit. "5 \text{ not } 6" and "5 \text{ or more}" are not 5.
+bool losesMeaning(std::string_view text)
 {
-    const std::size_t unit = text.find("\\text{ ");
-    return unit != std::string_view::npos && text.find_first_of("0123456789", unit) != std::string_view::npos;
+    constexpr std::string_view kCommand = "\\text{ ";
+    const std::size_t unit = text.find(kCommand);
+    if (unit == std::string_view::npos)
+        return false;
+    const std::string_view dropped = text.substr(unit + kCommand.size());
+    const std::vector<std::string> words = math::wordsOf(dropped.substr(0, dropped.find('}')));
+    return dropped.find_first_of("0123456789") != std::string_view::npos || math::qualifiesWhatPrecedes(words);
 }
 
 class MathGrader final : public Grader {
@@ -129,7 +140,7 @@ private:
     Grade gradeOne(const GradeRequest& request) const
     {
         const Reading reference = read(request.reference);
-        const auto candidate = findAnswer(request, reference.expression && reference.expression->kind == math::Kind::Text);
+        const auto candidate = findAnswer(request, reference.expression);
         const std::string where = candidate ? std::string(nameOf(candidate->extraction.step)) + "; " : std::string();
         Grade grade;
         if (candidate) {
@@ -139,6 +150,10 @@ private:
         if (!candidate) {
             grade.verdict = request.isTruncated ? Verdict::Truncated : Verdict::Unparseable;
             grade.rule = request.isTruncated ? "cut at its limit without an answer" : "no answer found";
+        } else if (reference.expression && !candidate->reading.expression && isChoiceOf(*reference.expression, grade.extracted)) { // "B) 12"
+            grade.normalForm = reference.expression->text;
+            grade.verdict = Verdict::Correct;
+            grade.rule = where + "letter with its choice";
         } else if (!reference.expression || !candidate->reading.expression) {
             compareTexts(request, where, reference, candidate->reading, grade);
         } else {
@@ -152,14 +167,17 @@ private:
     }
 
     // The first step whose text can be read. A box or "####" is taken as it is: it states the answer.
-    std::optional<Candidate> findAnswer(const GradeRequest& request, bool expectsWords) const
+    std::optional<Candidate> findAnswer(const GradeRequest& request, const std::optional<math::Expression>& reference) const
     {
+        const bool expectsWords = reference && reference->kind == math::Kind::Text;
+        const bool expectsChoice = reference && reference->kind == math::Kind::Symbol;
         ExtractionOptions steps = request.isTruncated ? m_options.extraction.forTruncated() : m_options.extraction;
         std::optional<Candidate> first;
         while (const auto found = extractAnswer(request.response, steps)) {
             Candidate candidate { *found, read(found->text) };
             const bool isProse = candidate.reading.expression && candidate.reading.expression->kind == math::Kind::Text && !expectsWords;
-            if (isStated(found->step) || (candidate.reading.expression && !isProse))
+            const bool isChoice = expectsChoice && labelledChoice(found->text) != 0;
+            if (isStated(found->step) || (candidate.reading.expression && !isProse) || isChoice)
                 return candidate;
             if (!first)
                 first = std::move(candidate);
@@ -182,7 +200,7 @@ private:
         Grade& grade)
     {
         const std::string form = mathNormalForm(grade.extracted);
-        const bool isComplete = grade.extracted == request.reference || (!losesNumbers(grade.extracted) && !losesNumbers(request.reference));
+        const bool isComplete = grade.extracted == request.reference || (!losesMeaning(grade.extracted) && !losesMeaning(request.reference));
         const bool isSame = isComplete && !form.empty() && form == mathNormalForm(request.reference);
         grade.normalForm = response.expression ? math::toText(*response.expression) : form;
         grade.verdict = isSame ? Verdict::Correct : response.expression && reference.expression ? Verdict::Wrong : Verdict::Unparseable;
@@ -203,8 +221,10 @@ private:
                 comparison = { false, "different choices" };
             if (!comparison.isEqual && (isChoiceOf(reference, grade.extracted) || isChoiceOf(response, request.reference)))
                 comparison = { true, "letter with its choice" };
-            if (!comparison.isEqual && isSameWord(request.reference, grade.extracted))
-                comparison = { true, "same word" };
+            const auto isSameWord = isSameShortWord(request.reference, grade.extracted);
+            const bool areProducts = reference.kind == math::Kind::Product && response.kind == math::Kind::Product;
+            if (isSameWord && *isSameWord != comparison.isEqual && (*isSameWord || areProducts))
+                comparison = { *isSameWord, *isSameWord ? "same word" : "different words" };
             grade.verdict = comparison.isEqual ? Verdict::Correct : Verdict::Wrong;
             grade.rule = where + comparison.rule;
         } catch (const math::BeyondBounds& beyond) {

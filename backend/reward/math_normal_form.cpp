@@ -119,6 +119,8 @@ std::string mathNormalForm(std::string_view answer)
     replaceAll(text, "\\\\", "\\");
     replaceAll(text, "tfrac", "frac");
     replaceAll(text, "dfrac", "frac");
+    replaceAll(text, "\\dots", "\\ldots");
+    replaceAll(text, "\\cdots", "\\ldots");
     for (const std::string_view dropped : { std::string_view("\\left"), std::string_view("\\right"),
              std::string_view("^{\\circ}"), std::string_view("^\\circ"), std::string_view("\\$") })
         replaceAll(text, dropped, "");

@@ -14,6 +14,16 @@ bool isInverseName(const Expression& e)
     return e.kind == Kind::Power && e.parts[0].kind == Kind::Symbol && smallInteger(e.parts[1], 1) == -1;
 }
 
+// dy/dx
+bool isDerivativeName(const Expression& e)
+{
+    const auto isDifferential = [](const Expression& part) {
+        return part.kind == Kind::Product && part.parts.size() == 2 && part.parts[0].kind == Kind::Symbol && part.parts[0].text == "d"
+            && part.parts[1].kind == Kind::Symbol;
+    };
+    return e.kind == Kind::Quotient && isDifferential(e.parts[0]) && isDifferential(e.parts[1]);
+}
+
 } // namespace
 
 bool hasKind(const Expression& e, Kind kind)
@@ -109,6 +119,8 @@ bool isName(const Expression& e)
                });
     case Kind::Bracket: // (x, y) = (1, 2)
         return std::all_of(e.parts.begin(), e.parts.end(), isName);
+    case Kind::Quotient:
+        return isDerivativeName(e);
     case Kind::Function:
         return hasSymbols(e) && (e.text == "max" || e.text == "min" || e.text == "abs" || e.text == "det");
     default:
@@ -128,6 +140,17 @@ const Expression* namedValue(const Expression& e)
     if (isName(last))
         return &first;
     return !hasSymbols(first) && !hasSymbols(last) ? &last : nullptr;
+}
+
+std::vector<const Expression*> statedValues(const Expression& e)
+{
+    std::vector<const Expression*> out;
+    if (e.kind != Kind::Relation || e.text.find_first_not_of("=~") != std::string::npos)
+        return out;
+    for (const Expression& part : e.parts)
+        if (!isName(part))
+            out.push_back(&part);
+    return out;
 }
 
 Expression substituted(const Expression& e, const std::set<std::string>& names)
@@ -153,6 +176,39 @@ bool isPoint(const Expression& e)
 {
     return e.kind == Kind::Product && e.parts.size() == 2 && e.parts[0].kind == Kind::Symbol && e.parts[0].text.size() == 1
         && e.parts[0].text[0] >= 'A' && e.parts[0].text[0] <= 'Z' && e.parts[1].kind == Kind::Bracket;
+}
+
+bool isFunctionAndItsValue(const Expression& a, const Expression& b)
+{
+    const auto isCall = [](const Expression& e) { // f(x): parsed as a product
+        return e.kind == Kind::Product && e.parts.size() == 2 && e.parts[0].kind == Kind::Symbol && e.parts[1].kind == Kind::Symbol
+            && (e.parts[0].text == "f" || e.parts[0].text == "g" || e.parts[0].text == "h");
+    };
+    const auto isValue = [](const Expression& e) { return e.kind == Kind::Symbol && e.text == "y"; };
+    return (isCall(a) && isValue(b)) || (isValue(a) && isCall(b));
+}
+
+std::optional<Expression> matrixOfLists(const Expression& e)
+{
+    const auto isRow = [](const Expression& part) { return part.kind == Kind::Bracket && part.text == "[]"; };
+    if (!isRow(e) || !std::all_of(e.parts.begin(), e.parts.end(), isRow))
+        return std::nullopt;
+    Expression out(Kind::Matrix);
+    for (const Expression& row : e.parts)
+        out.parts.push_back(Expression(Kind::Row, row.parts));
+    return out;
+}
+
+bool areOfDifferentVariables(const Expression& r, const Expression& s)
+{
+    const auto isCondition = [](const Expression& e) { return e.kind == Kind::Relation || e.kind == Kind::Choice || e.kind == Kind::List; };
+    if (!isCondition(r) || !isCondition(s))
+        return false;
+    std::set<std::string> namesOfR;
+    std::set<std::string> namesOfS;
+    collectNames(r, namesOfR);
+    collectNames(s, namesOfS);
+    return namesOfR.size() == 1 && namesOfS.size() == 1 && namesOfR != namesOfS;
 }
 
 Expression turned(Expression e)

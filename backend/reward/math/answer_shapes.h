@@ -3,6 +3,7 @@
 
 #include "backend/reward/math/expression.h"
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,8 +20,13 @@ std::vector<Expression> independentAlternatives(const Expression& e);
 
 bool isName(const Expression& e);                  // x, a_1, f(x), AB, "area"
 const Expression* namedValue(const Expression& e); // the value of "x = 5", "S = 1/2 = 0.5" or "1 + 2 = 3"
+std::vector<const Expression*> statedValues(const Expression& e); // all values of "S = 1/3 \approx 0.33", without names
 bool isPoint(const Expression& e);                 // P(3, 4): a point with its name
 Expression turned(Expression relation);            // x > y > z as z < y < x
+
+bool isFunctionAndItsValue(const Expression& a, const Expression& b); // f(x) and y, which name the same
+bool areOfDifferentVariables(const Expression& a, const Expression& b); // x > 3 and y > 3; the variable of {x | x > 3} is its own
+std::optional<Expression> matrixOfLists(const Expression& e); // [[1, 2], [3, 4]] as programs write it
 
 void collectNames(const Expression& e, std::set<std::string>& names);
 Expression substituted(const Expression& e, const std::set<std::string>& names); // a fixed number for each of them

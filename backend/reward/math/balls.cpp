@@ -261,6 +261,12 @@ private:
             acb_acos(out.raw(), x.raw(), m_precision);
         else if (name == "atan" || name == "acot")
             acb_atan(out.raw(), x.raw(), m_precision);
+        else if (name == "asinh")
+            acb_asinh(out.raw(), x.raw(), m_precision);
+        else if (name == "acosh")
+            acb_acosh(out.raw(), x.raw(), m_precision);
+        else if (name == "atanh")
+            acb_atanh(out.raw(), x.raw(), m_precision);
         else
             return false;
         return true;

@@ -3,6 +3,7 @@
 #include "backend/core/text.h"
 #include "backend/reward/math/answer_shapes.h"
 #include "backend/reward/math/exact_value.h"
+#include "backend/reward/math/parameters.h"
 #include "backend/reward/math/real_set.h"
 #include "backend/reward/math/rounding.h"
 #include "backend/reward/math/scalar_equality.h"
@@ -32,6 +33,8 @@ public:
             return scalars(r, s);
         if (const auto result = relations(r, s))
             return *result;
+        if (r.kind == Kind::Builder && s.kind == Kind::Builder && toText(r.parts[1]) == toText(s.parts[1]))
+            return compare(r.parts[0], s.parts[0]);
         if (s.kind == Kind::Bracket && isPoint(r))
             return compare(r.parts[1], s);
         if (r.kind == Kind::Bracket && isPoint(s))
@@ -130,20 +133,26 @@ private:
         return unordered(independentAlternatives(r), independentAlternatives(s), "plus-minus, each for itself");
     }
 
-    // Every part of one side is found on the other.
-    Comparison unordered(const std::vector<Expression>& a, const std::vector<Expression>& b, const std::string& rule) const
+    // Every part of one side is found on the other; as often as there, if repetition counts.
+    Comparison unordered(const std::vector<Expression>& a, const std::vector<Expression>& b, const std::string& rule,
+        bool doesRepetitionCount = false) const
     {
         if (static_cast<long>(std::max(a.size(), b.size())) > m_bounds.maxParts)
             throw BeyondBounds("a set of more than " + std::to_string(m_bounds.maxParts) + " parts");
+        if (doesRepetitionCount && a.size() != b.size())
+            return { false, rule + "; different lengths" };
         std::vector<bool> isFound(b.size(), false);
         for (const Expression& x : a) {
             bool isMatched = false;
             for (std::size_t j = 0; j < b.size(); ++j) {
                 const bool isSetInSet = (x.kind == Kind::Set) != (b[j].kind == Kind::Set); // {1, {2}} is not {1, 2}
-                if ((isFound[j] && isMatched) || isSetInSet || !compare(x, b[j]).isEqual)
+                const bool isTaken = isFound[j] && (isMatched || doesRepetitionCount);
+                if (isTaken || isSetInSet || !compare(x, b[j]).isEqual)
                     continue;
                 isFound[j] = true;
                 isMatched = true;
+                if (doesRepetitionCount)
+                    break;
             }
             if (!isMatched)
                 return { false, rule };
@@ -217,7 +226,8 @@ private:
         if (isEmptyInSet) // the set of the empty set is not empty
             return { false, "different sets" };
         const bool isUnit = !isCollection(r) || !isCollection(s);
-        const Comparison result = unordered(partsOf(r), partsOf(s), isUnit ? "set of one" : "set or list by parts");
+        const auto isPlainList = [](const Expression& e) { return (e.kind == Kind::List || isScalar(e)) && !hasKind(e, Kind::PlusMinus); };
+        const Comparison result = unordered(partsOf(r), partsOf(s), isUnit ? "set of one" : "set or list by parts", isPlainList(r) && isPlainList(s));
         if (result.isEqual || !isUnit || !(hasKind(r, Kind::PlusMinus) || hasKind(s, Kind::PlusMinus)))
             return result;
         const auto valuesOf = [](const Expression& e) { return isCollection(e) ? partsOf(e) : independentAlternatives(e); };
@@ -234,6 +244,9 @@ private:
         if (isRelationR && isRelationS)
             return bothRelations(r, s);
         const Expression& relation = isRelationR ? r : s;
+        if (relation.parts.size() > 2 || !hasSymbols(relation))
+            if (const auto values = statedValues(relation); values.size() > 1)
+                return chained(isRelationR ? values : std::vector { &r }, isRelationR ? std::vector { &s } : values);
         const Expression* value = namedValue(relation);
         if (value == nullptr && relation.text == "e")
             value = &relation.parts[1];
@@ -246,16 +259,37 @@ private:
         return std::nullopt;
     }
 
+    // "S = 1/3 = 0.33" against "1/3", or against another chain: a value of one is a value of the other, and no value contradicts it.
+    Comparison chained(const std::vector<const Expression*>& a, const std::vector<const Expression*>& b) const
+    {
+        for (const Expression* x : a) {
+            for (const Expression* y : b) {
+                const Comparison inner = compare(*x, *y);
+                if (!inner.isEqual)
+                    continue;
+                const auto agrees = [&](const Expression* other) {
+                    return other == x || other == y || compare(*x, *other).isEqual || isRounded(*x, *other, m_bounds) || isRounded(*other, *x, m_bounds);
+                };
+                const bool isConsistent = std::all_of(a.begin(), a.end(), agrees) && std::all_of(b.begin(), b.end(), agrees);
+                return { isConsistent, isConsistent ? "side of an equation; " + inner.rule : "an equation that does not hold" };
+            }
+        }
+        return { false, "side of an equation" };
+    }
+
     Comparison bothRelations(const Expression& r, const Expression& s) const
     {
         if (const auto sets = realSets(r, s))
             return *sets;
         const Expression* x = namedValue(r);
         const Expression* y = namedValue(s);
-        if (x != nullptr && y != nullptr && isFunctionOfItsOwn(r.parts.front(), s.parts.front())) {
+        if (x != nullptr && y != nullptr && isFunctionAndItsValue(r.parts.front(), s.parts.front())) {
             const Comparison inner = compare(*x, *y);
             return { inner.isEqual, "function by its value; " + inner.rule };
         }
+        const bool isChain = x != nullptr && y != nullptr && (r.parts.size() > 2 || s.parts.size() > 2);
+        if (isChain && (toText(r.parts.front()) == toText(s.parts.front()) || !isName(r.parts.front()) || !isName(s.parts.front())))
+            return chained(statedValues(r), statedValues(s));
         if (r.parts.size() == 2 && s.parts.size() == 2)
             if (const auto result = proportional(r, s))
                 return *result;
@@ -268,17 +302,6 @@ private:
         if (a.text == b.text)
             return ordered(a.parts, b.parts, "relation by parts");
         return { false, "different relations" };
-    }
-
-    // f(x) = 2x and y = 2x: one side names the function, the other its value.
-    static bool isFunctionOfItsOwn(const Expression& a, const Expression& b)
-    {
-        const auto isCall = [](const Expression& e) { // f(x): parsed as a product
-            return e.kind == Kind::Product && e.parts.size() == 2 && e.parts[0].kind == Kind::Symbol && e.parts[1].kind == Kind::Symbol
-                && (e.parts[0].text == "f" || e.parts[0].text == "g" || e.parts[0].text == "h");
-        };
-        const auto isValue = [](const Expression& e) { return e.kind == Kind::Symbol && e.text == "y"; };
-        return (isCall(a) && isValue(b)) || (isValue(a) && isCall(b));
     }
 
     // The same residue, whole multiples of the same modulus apart; or a number that is the residue as it is written.
@@ -376,6 +399,8 @@ private:
         const Expression& other = r.kind == Kind::Matrix ? s : r;
         if (other.kind != Kind::Bracket)
             return { false, "different kinds of answer" };
+        if (const auto rows = matrixOfLists(other))
+            return r.kind == Kind::Matrix ? matrices(r, *rows) : matrices(*rows, s);
         std::vector<Expression> entries; // of a row or a column
         for (const Expression& row : matrix.parts)
             entries.insert(entries.end(), row.parts.begin(), row.parts.end());
@@ -396,6 +421,8 @@ private:
         };
         if (!isSetLike(r) && !isSetLike(s))
             return std::nullopt;
+        if (areOfDifferentVariables(r, s))
+            return Comparison { false, "different variables" };
         const auto a = realSetOf(r, m_bounds);
         const auto b = realSetOf(s, m_bounds);
         if (!a || !b)
@@ -425,6 +452,7 @@ Comparison compareAnswers(const Expression& reference, const Expression& respons
         return { true, "same form" };
     Expression r = unfold(reference, bounds);
     Expression s = unfold(response, bounds);
+    renameParameters(r, s);
     const bool isAngleR = hasKind(r, Kind::Degree);
     const bool isAngleS = hasKind(s, Kind::Degree);
     const Expression inRadians = isAngleR ? withRadians(r) : isAngleS ? withRadians(s) : Expression();

@@ -6,7 +6,7 @@
 //   ratio      = residue { (":"|"to") residue }
 //   residue    = sum [ "mod" product ]
 //   sum        = [sign] product { sign product }
-//   product    = factor { ["*"|"/"] factor }        juxtaposition multiplies; a number and a proper fraction add
+//   product    = factor { ["*"|"/"] factor }        juxtaposition multiplies; a whole number and a fraction add
 //   factor     = primary { "!" | "%" | degree | "'" | "^" factor | "_" subscript }
 #pragma once
 
@@ -66,6 +66,7 @@ private:
     std::string subscriptText();
     Expression parseAngle(Expression degrees);
     std::size_t primesAhead(std::size_t at, std::size_t& end) const;
+    bool isTimesLetter() const;
     bool startsFactor() const; // can the next token begin a factor of a product without an operator?
     bool isMixedNumber(const Expression& whole, std::size_t fractionStart, const Expression& fraction) const;
 

@@ -208,7 +208,8 @@ Expression Parser::parseFunction(const std::string& spelling)
         arguments.push_back(std::move(base));
     const bool isInverse = hasExponent && toText(exponent) == "-1";
     const bool isTrigonometric = name == "sin" || name == "cos" || name == "tan" || name == "cot" || name == "sec" || name == "csc";
-    if (isInverse && isTrigonometric)
+    const bool isHyperbolic = name == "sinh" || name == "cosh" || name == "tanh";
+    if (isInverse && (isTrigonometric || isHyperbolic))
         return function("a" + name, std::move(arguments));
     Expression out = function(std::move(name), std::move(arguments));
     return hasExponent ? binary(Kind::Power, std::move(out), std::move(exponent)) : out;
@@ -250,6 +251,16 @@ Expression Parser::parseArgument()
             return digit;
         }
         return parseNumber();
+    }
+    // x^ny and \frac ab: one letter of a word that is no name.
+    Token& token = m_tokens[m_at];
+    const bool isName = token.text == "pi" || isFunctionName(token.text) || isGreekName(token.text) || numberWord(toLower(token.text)) || token.text.size() > 3;
+    if (token.type == TokenType::Word && !isName) {
+        const std::string name = token.text.substr(0, 1);
+        token.text.erase(0, 1);
+        token.type = token.text.size() == 1 ? TokenType::Letter : TokenType::Word;
+        token.hasSpaceBefore = false;
+        return Expression(name == "e" || name == "i" ? Kind::Constant : Kind::Symbol, name);
     }
     return parsePrimary();
 }

@@ -37,6 +37,9 @@ std::optional<int> scaleOf(const Token& token)
     return scaleWord(std::string_view(words).substr(0, words.find(' ')));
 }
 
+// What a minus sign takes something away from as from a set, and not as from a number.
+bool isSetOfNumbers(const Expression& e) { return e.kind == Kind::NamedSet || e.kind == Kind::Set || e.kind == Kind::Difference; }
+
 // A number, or the unit that was dropped after one: another number behind it belongs to no product ("3 hours 20").
 bool endsQuantity(const Token& token)
 {
@@ -55,6 +58,10 @@ Expression Parser::parseSum()
         if (isSign('+') || isSign('-')) {
             const bool isMinus = take().text == "-";
             Expression term = parseProduct();
+            if (isMinus && !isSum && isSetOfNumbers(sum) && isSetOfNumbers(term)) { // \mathbb{R} - \{0\}
+                sum = binary(Kind::Difference, std::move(sum), std::move(term));
+                continue;
+            }
             if (isMinus)
                 term = unary(Kind::Negate, std::move(term));
             if (!isSum)
@@ -88,15 +95,15 @@ Expression Parser::parseUnary()
     return parseProduct();
 }
 
-// 7 3/4 and 7\frac{3}{4}: a whole number, then a fraction of whole numbers below 1 with nothing but a blank between.
+// 7 3/4 and 7\frac{3}{4}: a whole number, then a fraction of whole numbers with nothing but a blank between. Improper ones too:
+// nobody writes 1\frac{8}{7} for a product.
 bool Parser::isMixedNumber(const Expression& whole, std::size_t fractionStart, const Expression& fraction) const
 {
     if (!isPlainInteger(whole) || fraction.kind != Kind::Quotient || fractionStart == 0)
         return false;
     if (m_tokens[fractionStart - 1].type != TokenType::Number)
         return false;
-    return isPlainInteger(fraction.parts[0]) && isPlainInteger(fraction.parts[1]) && fraction.parts[0].value.sign() > 0
-        && fraction.parts[0].value < fraction.parts[1].value;
+    return isPlainInteger(fraction.parts[0]) && isPlainInteger(fraction.parts[1]) && fraction.parts[0].value.sign() > 0;
 }
 
 Expression Parser::parseProduct()
@@ -112,7 +119,7 @@ Expression Parser::parseProduct()
         product.parts.push_back(std::move(factor));
     };
     while (true) {
-        if (isSign('*') || isCommand("times") || isCommand("cdot") || isCommand("ast")) {
+        if (isSign('*') || isCommand("times") || isCommand("cdot") || isCommand("ast") || isTimesLetter()) {
             take();
             if (m_tokens[m_at - 2].type == TokenType::Text && peek().type == TokenType::Text && skipUnits())
                 continue; // "3 \text{ kg} \cdot \text{m/s}"
@@ -157,6 +164,13 @@ Expression Parser::parseProduct()
             return product;
         }
     }
+}
+
+// The letter in 3 x 10^8.
+bool Parser::isTimesLetter() const
+{
+    return peek().type == TokenType::Letter && peek().text == "x" && m_at > 0 && m_tokens[m_at - 1].type == TokenType::Number
+        && peek(1).type == TokenType::Number && peek(1).text == "10" && isSign('^', 2);
 }
 
 bool Parser::startsFactor() const

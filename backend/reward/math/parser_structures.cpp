@@ -53,6 +53,39 @@ void shareModulus(Expression& list)
     }
 }
 
+// "x < 1 \\cup x > 2" joins two inequalities, not the numbers 1 and x.
+Expression splitAtUnion(Expression relation)
+{
+    const auto isInequality = [](char op) { return op == '<' || op == '>' || op == 'l' || op == 'g'; };
+    if (relation.parts.size() != 3 || !isInequality(relation.text[0]) || !isInequality(relation.text[1]))
+        return relation;
+    Expression& middle = relation.parts[1];
+    if (middle.kind != Kind::Union || !std::all_of(middle.parts.begin(), middle.parts.end(), isScalar))
+        return relation;
+    Expression left(Kind::Relation, relation.text.substr(0, 1));
+    left.parts.push_back(std::move(relation.parts[0]));
+    left.parts.push_back(std::move(middle.parts[0]));
+    Expression right(Kind::Relation, relation.text.substr(1, 1));
+    right.parts.push_back(std::move(middle.parts[1]));
+    right.parts.push_back(std::move(relation.parts[2]));
+    return binary(Kind::Choice, std::move(left), std::move(right));
+}
+
+// "x \\ne 1, 2": the name and the sign hold for what follows.
+void shareInequality(Expression& list)
+{
+    const auto isUnequal = [](const Expression& e) { return e.kind == Kind::Relation && e.text == "!" && e.parts[0].kind == Kind::Symbol; };
+    if (list.kind != Kind::List || !isUnequal(list.parts.front()))
+        return;
+    if (!std::all_of(list.parts.begin() + 1, list.parts.end(), [](const Expression& part) { return isScalar(part); }))
+        return;
+    const Expression name = list.parts.front().parts[0];
+    for (std::size_t i = 1; i < list.parts.size(); ++i) {
+        list.parts[i] = binary(Kind::Relation, name, std::move(list.parts[i]));
+        list.parts[i].text = "!";
+    }
+}
+
 enum class Separator { None, Comma, Or };
 
 Separator separatorOf(const Token& token)
@@ -156,6 +189,7 @@ Expression Parser::parseAnswer()
         list.parts.push_back(parseStatement());
     }
     shareModulus(list);
+    shareInequality(list);
     return list.parts.size() == 1 ? Expression(std::move(list.parts.front())) : list;
 }
 
@@ -188,7 +222,7 @@ Expression Parser::parseStatement()
         relation.text += op;
         relation.parts.push_back(parseSets());
     }
-    Expression statement = relation.parts.size() == 1 ? Expression(std::move(relation.parts.front())) : std::move(relation);
+    Expression statement = relation.parts.size() == 1 ? Expression(std::move(relation.parts.front())) : splitAtUnion(std::move(relation));
     return withModulus(std::move(statement), isCongruence);
 }
 

@@ -123,6 +123,8 @@ Expression Parser::parseText()
     if (auto digits = takeDigitsWithLetters())
         return std::move(*digits);
     const std::string word(trim(take().text));
+    if (qualifiesWhatFollows(wordsOf(word)))
+        throw Unreadable("a number that is said to be more, less or another: '" + word + "'");
     if (startsFactor() || peek().type == TokenType::Text || isSign('-')) // "\\text{Area: } 5": a label
         return parseUnary();
     return Expression(Kind::Text, canonicalPhrase(toLower(word)));
@@ -154,11 +156,15 @@ bool Parser::skipUnits()
     if (skipSpeed() || skipUnitFraction())
         return true;
     const bool isText = token.type == TokenType::Text;
-    const bool isWord = token.type == TokenType::Word && (isUnit(token.text) || (token.text.size() >= 4 && !isFunctionName(token.text)))
-        && !isFunctionName(token.text);
+    const bool isMinutes = token.type == TokenType::Word && token.text == "min" && m_at > 0 && m_tokens[m_at - 1].type == TokenType::Number
+        && !isSign('(', 1) && !isSign('{', 1) && peek(1).type != TokenType::SetOpen; // "45 min"
+    const bool isWord = isMinutes || (token.type == TokenType::Word && (isUnit(token.text) || (token.text.size() >= 4 && !isFunctionName(token.text)))
+        && !isFunctionName(token.text));
     if (!isText && !isWord)
         return false;
     const std::string word = toLower(trim(token.text));
+    if (qualifiesWhatPrecedes(wordsOf(word)))
+        throw Unreadable("a number '" + word + "'");
     for (const std::string_view condition : { "if", "for", "where", "when", "with", "such that", "for all", "unless" })
         if (word == condition)
             throw Unreadable("a condition");
@@ -216,7 +222,7 @@ Expression Parser::parseWord()
         return parseFunction(std::string(word));
     if ((lower == "minus" || lower == "negative") && peek().type == TokenType::Number)
         return unary(Kind::Negate, parseFactor());
-    if (isCurrency(word) && peek().type == TokenType::Number)
+    if ((isCurrency(word) && peek().type == TokenType::Number) || (isHedge(lower) && startsFactor()))
         return parseFactor();
     if (isGreekName(word) && word.size() > 2)
         return Expression(Kind::Symbol, word);

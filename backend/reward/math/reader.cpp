@@ -1,6 +1,7 @@
 #include "backend/reward/math/reader.h"
 
 #include "backend/core/text.h"
+#include "backend/reward/math/number_words.h"
 #include "backend/reward/math/parser.h"
 #include "backend/reward/math/words.h"
 
@@ -56,9 +57,10 @@ std::string_view peel(std::string_view text)
     for (int round = 0; round < 16; ++round) {
         text = trim(text);
         const std::size_t before = text.size();
-        while (!text.empty() && !text.ends_with("...") && std::string_view(".,;:").find(text.back()) != std::string_view::npos)
+        while (!text.empty() && !text.ends_with("...") && std::string_view(".,;:?").find(text.back()) != std::string_view::npos)
             text = trim(text.substr(0, text.size() - 1));
         unwrapPair(text, "**", "**");
+        unwrapPair(text, "`", "`");
         unwrapPair(text, "$$", "$$") || unwrapPair(text, "$", "$") || unwrapPair(text, "\\(", "\\)")
             || unwrapPair(text, "\\[", "\\]");
         for (const std::string_view command : { "\\boxed", "\\fbox", "\\text", "\\textbf", "\\textit", "\\mathrm", "\\mathbf",
@@ -100,6 +102,15 @@ Expression proseOf(std::string_view text)
     return phrase == "empty set" ? Expression(Kind::NamedSet, "") : Expression(Kind::Text, phrase);
 }
 
+// "The ellipse", "a circle"; "a half" and "the two" are numbers.
+bool isNamedThing(std::string_view text)
+{
+    const std::vector<std::string> words = wordsOf(text);
+    const bool hasArticle = words.size() > 1 && words[1].size() >= 3 && words[1] != "and" && (words[0] == "the" || words[0] == "a" || words[0] == "an");
+    return hasArticle && std::all_of(text.begin(), text.end(), [](char c) { return isLetter(c) || c == ' '; }) && !readNumberPhrase(words)
+        && !readNumberPhrase(std::span(words).subspan(1));
+}
+
 // "2\\sqrt{3}" with its backslash doubled by some export; in a matrix "\\" ends a row.
 std::string singleBackslashes(std::string_view text)
 {
@@ -127,7 +138,7 @@ Expression readAnswer(std::string_view answer, const TokenOptions& options, cons
     const bool isInWords = isProse(text);
     if (isInWords) {
         Expression prose = proseOf(text);
-        if (prose.kind == Kind::NamedSet || isKnownPhrase(prose.text))
+        if (prose.kind == Kind::NamedSet || isKnownPhrase(prose.text) || isNamedThing(text))
             return prose;
     }
     try {

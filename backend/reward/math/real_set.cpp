@@ -56,7 +56,7 @@ public:
             return intersect(*whole, complement(*removed));
         }
         case Kind::Builder:
-            return ofCondition(e.parts[1]);
+            return ofBuilder(e);
         case Kind::Relation:
             return ofRelation(e);
         default:
@@ -65,8 +65,17 @@ public:
     }
 
 private:
-    // {x | condition}, where the condition may be several
-    Result ofCondition(const Expression& condition) const { return build(condition); }
+    // {x | condition} or {x in S | condition}; {2x | condition} and {(x, y) | condition} are no such sets.
+    Result ofBuilder(const Expression& e) const
+    {
+        const bool hasDomain = e.parts[0].kind == Kind::Relation && e.parts[0].text == "e";
+        const Expression& element = hasDomain ? e.parts[0].parts[0] : e.parts[0];
+        Result chosen = element.kind == Kind::Symbol ? build(e.parts[1]) : std::nullopt;
+        if (!chosen || !hasDomain)
+            return chosen;
+        const Result domain = build(e.parts[0].parts[1]);
+        return domain ? intersect(*domain, *chosen) : std::nullopt;
+    }
 
     Result unionOf(const Expression& e) const
     {

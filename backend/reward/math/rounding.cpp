@@ -93,4 +93,12 @@ const char* roundingRule(const Expression& reference, const Expression& response
     return nullptr;
 }
 
+bool isRounded(const Expression& value, const Expression& decimal, const Bounds& bounds)
+{
+    if (!isScalar(value) || !isScalar(decimal) || hasSymbols(value) || hasSymbols(decimal))
+        return false;
+    const auto written = decimalOf(decimal);
+    return written && roundsTo(value, *written, bounds);
+}
+
 } // namespace midpoint::reward::math

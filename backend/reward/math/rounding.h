@@ -12,4 +12,7 @@ namespace midpoint::reward::math {
 // - "six decimals": the response is a decimal with at least six decimals that the reference rounds to (1/3 and 0.333333).
 const char* roundingRule(const Expression& reference, const Expression& response, const Bounds& bounds);
 
+// Is `decimal` written with a decimal point, and does `value` round to it? However few digits it has.
+bool isRounded(const Expression& value, const Expression& decimal, const Bounds& bounds);
+
 } // namespace midpoint::reward::math

@@ -2,9 +2,11 @@
 
 #include "backend/core/rng.h"
 #include "backend/core/files.h"
+#include "backend/reward/math/answer_shapes.h"
 #include "backend/reward/math/balls.h"
 #include "backend/reward/math/calcium_field.h"
 #include "backend/reward/math/exact_value.h"
+#include "backend/reward/math/prime_powers.h"
 #include "backend/reward/math/rational_function.h"
 #include "backend/reward/math/root_bound.h"
 
@@ -12,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 namespace midpoint::reward::math {
@@ -23,6 +26,7 @@ constexpr slong kManyBits = 3000; // about nine hundred decimal digits
 
 constexpr const char* kExactNumber = "exact rational number";
 constexpr const char* kApart = "separated by rigorous balls";
+constexpr const char* kPrimePowers = "exact powers of primes";
 constexpr const char* kAlgebraic = "exact algebraic number";
 constexpr const char* kPolynomialInPi = "exact polynomial in pi";
 constexpr const char* kRationalFunction = "exact rational function";
@@ -205,12 +209,24 @@ Decision compareConstants(const Expression& a, const Expression& b, const Bounds
     return { false, isDefined ? kUndecided : kUndefined };
 }
 
-void collectSymbols(const Expression& e, std::set<std::string>& names)
+// The letters that usually stand for whole numbers, where a variable or a negative number is raised to them: x^n, (-1)^k.
+void collectIndices(const Expression& e, std::set<std::string>& names)
 {
-    if (e.kind == Kind::Symbol)
-        names.insert(e.text);
+    static const std::set<std::string> kIndices = { "n", "m", "k", "j" };
+    const bool isPositiveBase = e.kind == Kind::Power && (e.parts[0].kind == Kind::Number || (e.parts[0].kind == Kind::Constant && e.parts[0].text != "i"));
+    if (e.kind == Kind::Power && !isPositiveBase) {
+        std::set<std::string> inExponent;
+        collectNames(e.parts[1], inExponent);
+        std::set_intersection(inExponent.begin(), inExponent.end(), kIndices.begin(), kIndices.end(), std::inserter(names, names.end()));
+    }
     for (const Expression& part : e.parts)
-        collectSymbols(part, names);
+        collectIndices(part, names);
+}
+
+bool mentionsSteps(const Expression& e)
+{
+    const bool isStep = e.kind == Kind::Function && (e.text == "floor" || e.text == "ceil" || e.text == "sgn" || e.text == "mod");
+    return isStep || std::any_of(e.parts.begin(), e.parts.end(), mentionsSteps);
 }
 
 bool mentionsI(const Expression& e)
@@ -241,29 +257,57 @@ bool isOutsideDomain(const Ball& x, bool isDetourX, const Ball& y, bool isDetour
     return (isDetourX && isDetourY && isApart(x, y)) || (isDetourX && acb_is_real(x.raw())) || (isDetourY && acb_is_real(y.raw()));
 }
 
-// Eight points, positive and negative, fixed by the names alone so that a verdict never changes between two runs.
+// Points fixed by the names alone, so that a verdict never changes between two runs. The first ones are positive, where roots
+// and logarithms are real; the later ones are not. Where a function has steps, the last ones are whole numbers.
+class Points {
+public:
+    static constexpr int kCount = 8;
+
+    Points(const Expression& a, const Expression& b)
+        : m_hasSteps(mentionsSteps(a) || mentionsSteps(b))
+    {
+        for (const Expression* e : { &a, &b }) {
+            collectNames(*e, m_names);
+            collectIndices(*e, m_indices);
+        }
+    }
+
+    Assignment at(int point) const
+    {
+        Assignment values;
+        for (const std::string& name : m_names) {
+            const Rng rng({ .seed = 6, .purpose = DrawPurpose::Simulation, .step = point, .prompt = stableId(name), .sample = 0 });
+            const double sign = point >= kCount / 2 && rng.uniformAt(1) < 0.5 ? -1.0 : 1.0;
+            const bool isWhole = m_hasSteps && point >= kCount - 2;
+            double value = sign * (0.5 + 3.0 * rng.uniformAt(0));
+            if (m_indices.count(name) != 0)
+                value = 1.0 + std::floor(12.0 * rng.uniformAt(0));
+            else if (isWhole)
+                value = sign * (1.0 + std::floor(9.0 * rng.uniformAt(0)));
+            Ball ball;
+            arb_set_d(acb_realref(ball.raw()), value);
+            values.emplace_back(name, std::move(ball));
+        }
+        return values;
+    }
+
+private:
+    bool m_hasSteps;
+    std::set<std::string> m_names;
+    std::set<std::string> m_indices;
+};
+
 Decision compareAtRandomPoints(const Expression& givenA, const Expression& givenB, const Bounds& bounds)
 {
     const Expression a = withRealRoots(givenA);
     const Expression b = withRealRoots(givenB);
     const bool areRealFunctions = !mentionsI(a) && !mentionsI(b);
-    constexpr int kPoints = 8;
     constexpr int kNeeded = 3;
     constexpr slong kPrecision = 192;
-    std::set<std::string> names;
-    collectSymbols(a, names);
-    collectSymbols(b, names);
+    const Points points(a, b);
     int agreed = 0;
-    for (int point = 0; point < kPoints; ++point) {
-        Assignment values;
-        for (const std::string& name : names) {
-            const Rng rng({ .seed = 6, .purpose = DrawPurpose::Simulation, .step = point, .prompt = stableId(name), .sample = 0 });
-            // The first points are positive, where roots and logarithms are real; the later ones are not.
-            const double sign = point >= kPoints / 2 && rng.uniformAt(1) < 0.5 ? -1.0 : 1.0;
-            Ball value;
-            arb_set_d(acb_realref(value.raw()), sign * (0.5 + 3.0 * rng.uniformAt(0)));
-            values.emplace_back(name, std::move(value));
-        }
+    for (int point = 0; point < Points::kCount; ++point) {
+        const Assignment values = points.at(point);
         bool isDetourX = false;
         bool isDetourY = false;
         const Ball x = evaluateBall(a, kPrecision, bounds, values, &isDetourX);
@@ -311,7 +355,9 @@ Decision compareScalars(const Expression& a, const Expression& b, const Bounds& 
             x = exactValue(a, bounds);
             y = x ? exactValue(b, bounds) : std::nullopt;
         } catch (const BeyondBounds&) {
-            // Too large to write down: a ball may still separate them.
+            // Too large to write down: their factors may be known, or balls may separate them.
+            if (const auto isSame = isSameProductOfPowers(a, b, bounds))
+                return { *isSame, kPrimePowers };
             if (isApart(evaluateBall(a, kFirstPrecision, bounds), evaluateBall(b, kFirstPrecision, bounds)))
                 return { false, kApart };
             throw;

@@ -63,7 +63,7 @@ private:
         if (isBlank(c)) {
             m_sawSpace = true;
             ++m_at;
-        } else if (isDigit(c) || (c == '.' && m_at + 1 < m_text.size() && isDigit(m_text[m_at + 1]))) {
+        } else if (isDigit(c) || (c == '.' && (isDigit(at(m_at + 1)) || isPeriodAt(m_at + 1)))) {
             readNumber();
         } else if (isLetter(c)) {
             readWord();
@@ -106,6 +106,20 @@ private:
         return isGroup ? length : 0;
     }
 
+    // \overline{3}: digits under a bar or a dot. \dots is none.
+    bool isPeriodAt(std::size_t i) const
+    {
+        for (const std::string_view command : { "\\overline", "\\bar", "\\dot" }) {
+            if (!hasAt(i, command))
+                continue;
+            i += command.size();
+            while (isBlank(at(i)) || at(i) == '{')
+                ++i;
+            return isDigit(at(i));
+        }
+        return false;
+    }
+
     void readNumber()
     {
         Token& token = add(TokenType::Number, {});
@@ -144,7 +158,7 @@ private:
     void readPeriod(Token& token)
     {
         for (const std::string_view command : { "\\overline", "\\bar", "\\dot" }) {
-            if (!hasAt(m_at, command))
+            if (!hasAt(m_at, command) || !isPeriodAt(m_at))
                 continue;
             std::size_t i = m_at + command.size();
             while (isBlank(at(i)) || at(i) == '{')
@@ -359,6 +373,10 @@ private:
             add(TokenType::Number, std::string(trim(content)));
             return;
         }
+        if (const std::string_view only = trim(content); only.size() == 1 && std::string_view(",:;").find(only) != std::string_view::npos) {
+            add(TokenType::Sign, std::string(only)); // 3\text{:}00
+            return;
+        }
         if (contains(kMathematicalLook, command) && content.find_first_of("0123456789\\+-=^") != std::string::npos) {
             m_at = start; // "\boldsymbol{x+1}": an ordinary group
             return;
@@ -366,12 +384,23 @@ private:
         const bool isName = command == "operatorname" || command == "mathrm" || command == "text" || command == "textrm";
         const bool isFunction = isName && isFunctionName(trim(content)) && !isUnit(trim(content));
         const bool isOneLetter = content.size() == 1 && isLetter(content[0]);
-        const bool isUnitLetter = isOneLetter && isName && kUnitLetters.find(content[0]) != std::string_view::npos && !m_tokens.empty()
-            && m_tokens.back().type == TokenType::Number;
+        const bool isUnitLetter = isOneLetter && isName && kUnitLetters.find(content[0]) != std::string_view::npos && mayUnitFollow();
         if (isFunction || (command == "operatorname" && isFunctionName(trim(content))))
             add(TokenType::Command, std::string(trim(content)));
         else
             add(isOneLetter && !isUnitLetter ? TokenType::Letter : TokenType::Text, std::move(content)).isUpright = true;
+    }
+
+    // After 5, after \frac{2}{7}\, and 2\pi\, and after the N\cdot of N\cdot m an upright letter is a unit.
+    bool mayUnitFollow() const
+    {
+        if (m_tokens.empty())
+            return false;
+        const Token& last = m_tokens.back();
+        const bool isUnitProduct = last.type == TokenType::Command && last.text == "cdot" && m_tokens.size() > 1
+            && m_tokens[m_tokens.size() - 2].type == TokenType::Text;
+        const bool isOperandEnd = (last.type == TokenType::Sign && last.text == "}") || (last.type == TokenType::Command && last.text == "pi");
+        return last.type == TokenType::Number || isUnitProduct || (isOperandEnd && m_sawSpace);
     }
 
     static bool isPlainNumber(std::string_view text)
@@ -414,6 +443,13 @@ private:
                 return;
             }
             break;
+        case '+':
+            if (hasAt(m_at, "/-")) {
+                m_at += 2;
+                add(TokenType::Command, "pm");
+                return;
+            }
+            break;
         case '<':
         case '>':
         case '!':
@@ -431,21 +467,26 @@ private:
         add(TokenType::Sign, std::string(1, c));
     }
 
-    // "^\circ", "^{\circ}", "^{\degree}"
+    // "^\circ", "^{\circ}", "^{\degree}", and after a number also "^o" and "^\text{o}".
     bool readDegree()
     {
         std::size_t i = m_at + 1;
-        while (isBlank(at(i)) || at(i) == '{')
+        while (isBlank(at(i)))
             ++i;
-        for (const std::string_view command : { "\\circ", "\\degree" }) {
-            if (hasAt(i, command)) {
-                i += command.size();
-                while (at(i) == ' ')
-                    ++i;
-                m_at = at(i) == '}' ? i + 1 : i;
-                add(TokenType::Degree, {});
-                return true;
-            }
+        const bool isGroup = at(i) == '{';
+        while (isGroup && (isBlank(at(i)) || at(i) == '{'))
+            ++i;
+        const bool isAfterNumber = !m_tokens.empty() && m_tokens.back().type == TokenType::Number;
+        for (const std::string_view mark : { "\\circ", "\\degree", "\\text{o}", "\\mathrm{o}", "o" }) {
+            const bool isLetterO = mark.find('o') != std::string_view::npos;
+            if (!hasAt(i, mark) || (isLetterO && !isAfterNumber) || (mark == "o" && isLetter(at(i + 1))))
+                continue;
+            i += mark.size();
+            while (isGroup && at(i) == ' ')
+                ++i;
+            m_at = isGroup && at(i) == '}' ? i + 1 : i;
+            add(TokenType::Degree, {});
+            return true;
         }
         return false;
     }

@@ -39,7 +39,8 @@ constexpr auto kFunctions = std::to_array<std::pair<std::string_view, std::strin
     { "cosec", "csc" }, { "arcsin", "asin" }, { "asin", "asin" }, { "arccos", "acos" }, { "acos", "acos" },
     { "arctan", "atan" }, { "arctg", "atan" }, { "atan", "atan" }, { "arccot", "acot" }, { "acot", "acot" },
     { "arcctg", "acot" }, { "arcsec", "asec" }, { "arccsc", "acsc" }, { "sinh", "sinh" }, { "cosh", "cosh" },
-    { "tanh", "tanh" }, { "ln", "log" }, { "log", "log" }, { "lg", "lg" }, { "exp", "exp" }, { "max", "max" },
+    { "tanh", "tanh" }, { "arcsinh", "asinh" }, { "arsinh", "asinh" }, { "asinh", "asinh" }, { "arccosh", "acosh" }, { "arcosh", "acosh" },
+    { "acosh", "acosh" }, { "arctanh", "atanh" }, { "artanh", "atanh" }, { "atanh", "atanh" }, { "ln", "log" }, { "log", "log" }, { "lg", "lg" }, { "exp", "exp" }, { "max", "max" },
     { "min", "min" }, { "gcd", "gcd" }, { "lcm", "lcm" }, { "abs", "abs" }, { "sgn", "sgn" }, { "floor", "floor" },
     { "ceil", "ceil" }, { "sqrt", "sqrt" }, { "cbrt", "cbrt" }, { "Re", "re" }, { "Im", "im" }, { "det", "det" },
     { "factorial", "factorial" }, { "cis", "cis" } });
@@ -69,6 +70,9 @@ constexpr auto kPhrases = std::to_array<std::pair<std::string_view, std::string_
 
 std::string canonicalPhrase(std::string_view lowerCase)
 {
+    for (const std::string_view article : { "the ", "an ", "a " })
+        if (lowerCase.starts_with(article) && !isKnownPhrase(lowerCase))
+            return canonicalPhrase(lowerCase.substr(article.size()));
     for (const auto& [spelling, canonical] : kPhrases)
         if (spelling == lowerCase)
             return std::string(canonical);
@@ -78,6 +82,42 @@ std::string canonicalPhrase(std::string_view lowerCase)
 bool isKnownPhrase(std::string_view lowerCase)
 {
     return std::any_of(kPhrases.begin(), kPhrases.end(), [&](const auto& phrase) { return phrase.first == lowerCase; });
+}
+
+namespace {
+
+template <std::size_t N>
+bool isOneOf(const std::array<std::string_view, N>& list, std::string_view word)
+{
+    return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+} // namespace
+
+bool qualifiesWhatFollows(std::span<const std::string> lowerCaseWords)
+{
+    static constexpr auto kBefore = std::to_array<std::string_view>(
+        { "no", "than", "least", "most", "above", "below", "over", "under", "exceeding", "between", "except", "without" });
+    if (lowerCaseWords.empty())
+        return false;
+    return isOneOf(kBefore, lowerCaseWords.back())
+        || std::any_of(lowerCaseWords.begin(), lowerCaseWords.end(), [](const std::string& word) { return word == "not" || word == "never"; });
+}
+
+bool qualifiesWhatPrecedes(std::span<const std::string> lowerCaseWords)
+{
+    static constexpr auto kAfter = std::to_array<std::string_view>(
+        { "more", "less", "fewer", "greater", "larger", "smaller", "above", "below", "over", "under", "higher", "lower", "up" });
+    for (std::size_t i = 0; i + 1 < lowerCaseWords.size(); ++i)
+        if ((lowerCaseWords[i] == "or" || lowerCaseWords[i] == "and") && isOneOf(kAfter, lowerCaseWords[i + 1]))
+            return true;
+    return false;
+}
+
+bool isHedge(std::string_view lowerCase)
+{
+    constexpr auto kHedges = std::to_array<std::string_view>({ "about", "approximately", "roughly", "around", "exactly", "precisely" });
+    return std::find(kHedges.begin(), kHedges.end(), lowerCase) != kHedges.end();
 }
 
 bool isUnit(std::string_view word)

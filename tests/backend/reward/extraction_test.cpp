@@ -38,7 +38,23 @@ INSTANTIATE_TEST_SUITE_P(Table, ExtractAnswer,
         Case { "They cost 1,250.50 dollars.", "1,250.50", ExtractionStep::LastNumber },
         Case { "It is -7 then", "-7", ExtractionStep::LastNumber }, Case { "It is 3/4.", "3/4", ExtractionStep::LastNumber },
         Case { "It is 30% more", "30%", ExtractionStep::LastNumber },
-        Case { "from 3-4 to .5", ".5", ExtractionStep::LastNumber }));
+        Case { "from 3-4 to .5", ".5", ExtractionStep::LastNumber },
+        Case { "about 1.5e-3 of it", "1.5e-3", ExtractionStep::LastNumber },
+        Case { "a mass of 3 \\times 10^{-8} kg", "3 \\times 10^{-8}", ExtractionStep::LastNumber },
+        Case { "at 3 x 10^8 m/s", "3 x 10^8", ExtractionStep::LastNumber },
+        Case { "so x = -\\frac{1}{2} here", "-\\frac{1}{2}", ExtractionStep::LastNumber },
+        Case { "so x = 2\\sqrt{3}.", "2\\sqrt{3}", ExtractionStep::LastNumber },
+        Case { "#### The answer is 5.", "5", ExtractionStep::Hashes },
+        Case { "<answer>\\frac{1}{2}</answer>", "\\frac{1}{2}", ExtractionStep::AnswerPhrase },
+        Case { "The correct option is (B).", "(B)", ExtractionStep::AnswerPhrase },
+        Case { "The answer is $x=5$ where $x$ is the side.", "x=5", ExtractionStep::AnswerPhrase },
+        Case { "The answer is $x=1$ or $x=2$.", "x=1$ or $x=2", ExtractionStep::AnswerPhrase },
+        Case { "The answer is \\(3\\), while \\(4\\) is too much.", "3", ExtractionStep::AnswerPhrase },
+        Case { "The answer is 5, since 2+3=5 and not 7", "5", ExtractionStep::AnswerPhrase },
+        Case { "The answer is 5 because 25 = 5^2.", "5", ExtractionStep::AnswerPhrase },
+        Case { "<think>The answer is 4</think> We get 5", "5", ExtractionStep::LastNumber },
+        Case { "<think>\\boxed{4}</think> We get 5", "4", ExtractionStep::Boxed },
+        Case { "<think>The answer is 4</think>", "4", ExtractionStep::AnswerPhrase }));
 
 TEST(ExtractAnswer, NothingThere_NoAnswer)
 {

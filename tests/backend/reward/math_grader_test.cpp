@@ -50,7 +50,7 @@ TEST(MathGrader, AmbiguousCommas_AreReadBothWays)
 
 TEST(MathGrader, BeyondBounds_IsRefusedOrAskedElsewhere)
 {
-    const char* response = "\\boxed{100^{5\\cdot 10^9}}";
+    const char* response = "\\boxed{10^{10^{10}}+1}";
     const Grade refused = gradeOne(response, "10^{10^{10}}");
     EXPECT_EQ(refused.verdict, Verdict::Unparseable);
     EXPECT_NE(refused.rule.find("refused"), std::string::npos) << refused.rule;
