@@ -35,7 +35,8 @@ CommandLine::CommandLine(const std::string& command, const std::string& descript
         m_options.footer("Settings may follow as key=value or --key value:\n" + config::helpText());
 }
 
-// Settings come out of the words first, so that the value of `--run.steps 3` is not taken for a positional word.
+// Settings come out of the words first, so that the value of `--run.steps 3` is not taken for a positional word. The word behind
+// an option of the command's own is its value, whatever it looks like: `--response "x = 5"`, `--response -x`.
 Words CommandLine::takeSettings(const Words& words)
 {
     Words rest;
@@ -43,15 +44,23 @@ Words CommandLine::takeSettings(const Words& words)
     for (std::size_t i = 0; i < words.size(); ++i) {
         const std::string& word = words[i];
         const std::string name = startsWith(word, "--") ? word.substr(2, word.find('=') - 2) : std::string();
-        const bool isOwnOption = !name.empty() && m_options.get_option_no_throw("--" + name) != nullptr;
-        if (isAssignment(word))
+        const CLI::Option* own = name.empty() ? nullptr : m_options.get_option_no_throw("--" + name);
+        const bool takesNext = own != nullptr && own->get_items_expected_min() > 0 && word.find('=') == std::string::npos && i + 1 < words.size();
+        if (takesNext && !startsWith(words[i + 1], "--")) {
+            const std::string& value = words[++i];
+            if (startsWith(value, "-") && value.size() > 1)
+                rest.push_back(concat(word, "=", value));
+            else
+                rest.insert(rest.end(), { word, value });
+        } else if (isAssignment(word)) {
             found.push_back(word);
-        else if (!name.empty() && !isOwnOption && isSettingName(name)) {
+        } else if (!name.empty() && own == nullptr && isSettingName(name)) {
             found.push_back(word);
             if (word.find('=') == std::string::npos && i + 1 < words.size())
                 found.push_back(words[++i]);
-        } else
+        } else {
             rest.push_back(word);
+        }
     }
     m_overrides = config::parseOverrides(found);
     return rest;

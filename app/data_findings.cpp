@@ -2,11 +2,14 @@
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/data/prompt_preparation.h"
 #include "backend/data/prompt_set.h"
 #include "backend/reward/audit.h"
 #include "backend/reward/grader_factory.h"
+#include "backend/tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace midpoint::app {
 namespace {
@@ -23,14 +26,19 @@ std::string listed(std::string heading, const std::vector<std::string>& lines)
     return heading;
 }
 
-void checkSet(const std::string& key, const std::vector<std::string>& files, const config::DataSection& settings, reward::Grader& grader,
-    DataFindings& findings)
+void checkSet(const std::string& key, const std::vector<std::string>& files, const config::DataSection& settings, const Tokenizer& tokenizer,
+    reward::Grader& grader, DataFindings& findings)
 {
     if (files.empty())
         return;
     const data::PromptSet set = data::loadPrompts(files, { settings.questionColumn, settings.answerColumn });
-    for (const std::string& text : data::describe(set.report))
-        findings.lines.push_back(concat(key, ": ", text));
+    const data::PromptTemplate promptTemplate({ settings.promptTemplate, settings.ownTemplate, settings.systemPrompt },
+        [&](std::string_view token) { return tokenizer.tokenToId(token).has_value(); });
+    const data::PreparedPrompts prepared = data::preparePrompts(
+        set, promptTemplate, [&](std::string_view text) { return tokenizer.encode(text); }, settings.maxPromptTokens);
+    for (const auto& lines : { data::describe(set.report), data::describe(prepared.report) })
+        for (const std::string& text : lines)
+            findings.lines.push_back(concat(key, ": ", text));
     std::vector<std::string> references;
     for (const data::Prompt& prompt : set.prompts)
         references.push_back(prompt.answer);
@@ -48,15 +56,22 @@ DataFindings checkPrompts(const config::RunConfig& config)
 {
     DataFindings findings;
     std::unique_ptr<reward::Grader> grader;
+    std::optional<Tokenizer> tokenizer;
     try {
         grader = reward::makeGrader(config.reward);
     } catch (const Error& error) {
         findings.problems.push_back({ {}, {}, error.what() }); // names its key
-        return findings;
     }
+    try {
+        tokenizer = Tokenizer::load(config.model.path);
+    } catch (const Error& error) {
+        findings.problems.push_back({ "model.path", {}, error.what() });
+    }
+    if (!findings.problems.empty())
+        return findings;
     const auto check = [&](const char* key, const std::vector<std::string>& files) {
         try {
-            checkSet(key, files, config.data, *grader, findings);
+            checkSet(key, files, config.data, *tokenizer, *grader, findings);
         } catch (const Error& error) {
             findings.problems.push_back({ key, {}, error.what() });
         }

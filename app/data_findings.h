@@ -1,5 +1,6 @@
 // What can be said about the prompts of a configuration before a run: what was loaded, questions with contradictory answers,
-// references that its grader cannot use, a grader that cannot be made.
+// prompts that are too long or have words without a token, references that its grader cannot use; a grader or a tokenizer that
+// cannot be made.
 #pragma once
 
 #include "backend/config/load.h"

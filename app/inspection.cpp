@@ -7,6 +7,7 @@
 #include "backend/core/text.h"
 #include "backend/data/prompt_set.h"
 #include "backend/launch/run_state.h"
+#include "backend/store/rollout_store.h"
 #include "backend/store/run_reader.h"
 
 #include <algorithm>
@@ -174,12 +175,45 @@ json inspectDatabase(const fs::path& path)
         { "resumed", std::max<std::int64_t>(progress.segments - 1, 0) }, { "last_metrics", std::move(metrics) }, { "audit", findingsOf(run) } };
 }
 
+// How the responses of the newest stored step were graded: verdicts, deciding rules, means of the reward's parts.
+json newestGrades(const fs::path& run)
+{
+    const store::RolloutReader reader(run);
+    const std::vector<std::int64_t> steps = reader.steps();
+    if (steps.empty())
+        return {};
+    const std::int64_t step = *std::max_element(steps.begin(), steps.end());
+    std::int64_t rollouts = 0;
+    std::map<std::string, std::int64_t> verdicts;
+    std::map<std::string, std::int64_t> rules;
+    std::map<std::string, double> parts;
+    for (const store::StoredGroup& group : reader.groups(step)) {
+        for (const store::StoredRollout& stored : group.rollouts) {
+            const Rollout& rollout = stored.rollout;
+            ++rollouts;
+            ++verdicts[nameOf(rollout.verdict)];
+            ++rules[rollout.rule];
+            for (const auto& [name, reward] : rollout.rewardParts)
+                parts[name] += reward;
+        }
+    }
+    for (auto& [name, sum] : parts)
+        sum /= static_cast<double>(rollouts);
+    return { { "step", step }, { "rollouts", rollouts }, { "verdicts", verdicts }, { "rules", rules }, { "mean_reward_parts", parts } };
+}
+
 json inspectRun(const fs::path& path)
 {
     const launch::RunFolder folder = launch::RunFolder::open(path);
     json content = { { "kind", "run" }, { "state", launch::describe(launch::observeState(folder)) } };
     if (fs::exists(folder.database()))
         content["database"] = inspectDatabase(folder.database());
+    try {
+        if (store::RolloutReader::exists(path))
+            content["grades"] = newestGrades(path);
+    } catch (const Error& error) { // a lost or broken rollouts.db costs the texts alone
+        content["grades"] = { { "problem", error.what() } };
+    }
     std::vector<std::string> checkpoints;
     std::error_code error;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder.checkpoints(), error))

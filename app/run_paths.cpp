@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unistd.h>
 
 namespace midpoint::app {
 
@@ -24,6 +25,17 @@ void requireExisting(const std::string& what, const fs::path& path)
     std::error_code error;
     if (!fs::exists(path, error))
         throw Error(ErrorKind::Usage, concat(what, ": no such file or folder: ", path.string()));
+}
+
+void requireWritable(const std::string& what, const fs::path& file)
+{
+    std::error_code error;
+    if (fs::is_directory(file, error))
+        throw Error(ErrorKind::Usage, concat(what, ": expected a file to write, found a folder: ", file.string()));
+    const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    requireExisting(what, folder);
+    if (::access(folder.c_str(), W_OK) != 0)
+        throw Error(ErrorKind::Usage, concat(what, ": cannot write in the folder ", folder.string()));
 }
 
 fs::path exampleProjects()

@@ -24,4 +24,7 @@ std::filesystem::path exampleProjects();
 // Throws Error{Usage} that names the option and the missing file.
 void requireExisting(const std::string& what, const std::filesystem::path& path);
 
+// For a file that a command writes at its end: throws Error{Usage} before the work if its folder is missing or not writable.
+void requireWritable(const std::string& what, const std::filesystem::path& file);
+
 } // namespace midpoint::app

@@ -5,6 +5,7 @@
 #include "app/libtorch.h"
 #include "app/machine.h"
 #include "app/modules.h"
+#include "app/run_paths.h"
 #include "app/selftest.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
@@ -83,6 +84,8 @@ int runDoctor(const Words& words)
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))
         return 0;
+    if (!reportFile.empty())
+        requireWritable("--report", reportFile);
     json report = { { "build", describeBuild() }, { "machine", describeMachine() }, { "cuda", describeCuda() } };
     if (report["build"]["modules"][kEngineModule].get<bool>()) {
         try {

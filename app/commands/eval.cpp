@@ -48,6 +48,8 @@ int runEval(const Words& words)
         options.step = stepOf(options.checkpoint);
     if (options.policyName.empty())
         options.policyName = std::filesystem::absolute(options.checkpoint).lexically_normal().filename().string();
+    if (!labels.empty())
+        requireWritable("--labels", labels);
     options.labelsOut = labels;
     engine::EngineApi& engine = openEngine();
     std::string result;

@@ -50,6 +50,9 @@ void printAgreement(const std::vector<GradingCase>& cases, const TimedGrades& fi
     const std::vector<reward::Grade>& theirs = second.grades;
     const auto count = static_cast<double>(cases.size());
     const reward::Agreement agreement = reward::compareGrades(ours, theirs);
+    if (agreement.both == 0)
+        throw Error(ErrorKind::Resource, concat("--against: expected verdicts that can be compared, found none for ", cases.size(),
+            " pairs; the second grader's first one: ", nameOf(theirs.front().verdict), ", ", theirs.front().rule));
     nlohmann::json list = nlohmann::json::array();
     for (const std::size_t i : agreement.disagreements) {
         nlohmann::json row = toJson(cases[i], ours[i]);

@@ -61,6 +61,7 @@ int embed(const Words& words)
     requireExisting("MODEL", model);
     existing("--data", options.dataFiles);
     options.model = model;
+    requireWritable("--out", out);
     options.out = out;
     print([&](engine::EngineApi& engine, engine::Session& session) { return engine.predictorEmbed(options, session); }, asJson);
     return 0;
@@ -92,6 +93,7 @@ int train(const Words& words)
     requireExisting("--embeddings", embeddings);
     options.embeddings = embeddings;
     options.labels = existing("--labels", labels);
+    requireWritable("--out", out);
     options.out = out;
     options.seed = static_cast<std::uint64_t>(seed);
     print([&](engine::EngineApi& engine, engine::Session& session) { return engine.predictorTrain(options, session); }, asJson);

@@ -35,7 +35,8 @@ protected:
     {
         std::filesystem::create_directories(m_folder / "model");
         write(m_folder / "model/config.json", R"({"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 8})");
-        write(m_folder / "model/tokenizer.json", "{}");
+        write(m_folder / "model/tokenizer.json", R"({"model": {"type": "WordLevel", "vocab": {"<unk>": 0, "1": 1, "+": 2}, "unk_token": "<unk>"},
+            "pre_tokenizer": {"type": "WhitespaceSplit"}})");
         write(m_folder / "model/model.safetensors", "");
         write(m_folder / "train.jsonl", "{\"question\": \"1 + 1\", \"answer\": \"2\"}\n");
         write(m_folder / "run.toml", "model.path = \"model\"\ndata.train_files = [\"train.jsonl\"]\ndata.val_files = [\"train.jsonl\"]\n");
@@ -111,6 +112,26 @@ TEST_F(InFolder, Validate_MissingFile_NamesFileKeyAndLine)
     EXPECT_THAT(finished.err, AllOf(HasSubstr("run.toml:2: data.train_files: missing: "), HasSubstr("/train.jsonl")));
 }
 
+TEST_F(InFolder, Validate_WordWithoutToken_NamesItsLine)
+{
+    writeProject();
+    write(m_folder / "model/tokenizer.json", R"({"model": {"type": "WordLevel", "vocab": {"1": 0, "+": 1}, "unk_token": "<unk>"},
+        "pre_tokenizer": {"type": "WhitespaceSplit"}})");
+    write(m_folder / "train.jsonl", "{\"question\": \"1 + 1\", \"answer\": \"2\"}\n{\"question\": \"one + 1\", \"answer\": \"2\"}\n");
+    const Finished finished = run({ "validate", "run.toml", "data.prompt_template=plain" });
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, AllOf(HasSubstr("data.train_files: "), HasSubstr("train.jsonl: line 2: the word 'one' is not in the vocabulary")));
+}
+
+TEST_F(InFolder, Validate_UnreadableTokenizer_IsAProblemOfTheModel)
+{
+    writeProject();
+    write(m_folder / "model/tokenizer.json", "{}");
+    const Finished finished = run({ "validate", "run.toml" });
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, AllOf(HasSubstr("model.path: "), HasSubstr("tokenizer.json: the part 'model' is missing")));
+}
+
 TEST_F(InFolder, Validate_Json_ListsProblems)
 {
     write(m_folder / "run.toml", "run.steps = 0\n");
@@ -170,6 +191,14 @@ TEST_F(InFolder, Grade_Single_PrintsVerdictAndRule)
     EXPECT_EQ(report["counts"]["correct"], 1);
 }
 
+// The word behind an option is its value, also where it looks like a setting or like another option.
+TEST_F(InFolder, Grade_ValuesWithSigns_AreNoSettings)
+{
+    EXPECT_EQ(runJson({ "grade", "--reference", "x = 5", "--response", "x = 5", "--json" })["counts"]["correct"], 1);
+    EXPECT_EQ(runJson({ "grade", "--reference", "run.steps=5", "--response", "-5", "reward.kind=math", "--json" })["counts"]["correct"], nullptr);
+    EXPECT_EQ(runJson({ "grade", "--reference", "-x", "--response", "-x", "reward.kind=exact", "--json" })["counts"]["correct"], 1);
+    EXPECT_EQ(runJson({ "grade", "--response=x=5", "--reference=5", "--json" })["counts"]["correct"], 1);
+}
 TEST_F(InFolder, Grade_File_CountsVerdicts)
 {
     write(m_folder / "r.jsonl", "{\"response\": \"# 9 10\", \"reference\": \"9 10\"}\n\n{\"response\": \"# 9 11\", \"answer\": \"9 10\"}\n");

@@ -59,6 +59,10 @@ INSTANTIATE_TEST_SUITE_P(Models, WrongUseOf, testing::Values(
     WrongUse { { "eval", "/" }, "--data: expected at least one prompt set" },
     WrongUse { { "eval", "/", "--data", "none.jsonl" }, "--data: no such file or folder: none.jsonl" },
     WrongUse { { "eval", "/", "--samples", "0" }, "--samples" },
+    WrongUse { { "eval", "/", "--data", "/", "--labels", "nowhere/labels.jsonl" }, "--labels: no such file or folder: nowhere" },
+    WrongUse { { "eval", "/", "--data", "/", "--labels", "/" }, "--labels: expected a file to write, found a folder: /" },
+    WrongUse { { "predictor", "embed", "/", "--data", "/", "--out", "nowhere/x" }, "--out: no such file or folder: nowhere" },
+    WrongUse { { "doctor", "--report", "nowhere/x" }, "--report: no such file or folder: nowhere" },
     WrongUse { { "eval", "/", "--temperature", "-1" }, "--temperature" },
     WrongUse { { "generate", "/" }, "expected --prompt TEXT or --data FILE" },
     WrongUse { { "generate", "none", "--prompt", "a" }, "no such file or folder: none" },
@@ -90,6 +94,7 @@ INSTANTIATE_TEST_SUITE_P(Files, WrongUseOf, testing::Values(
     WrongUse { { "grade" }, "expected --reference and --response, or --file" },
     WrongUse { { "grade", "--reference", "1" }, "expected --reference and --response, or --file" },
     WrongUse { { "grade", "--file", "none.jsonl" }, "--file" },
+    WrongUse { { "grade", "--reference", "1", "--response", "1", "--against", "no-such-program" }, "--against: expected verdicts", 1 },
     WrongUse { { "grade", "--reference", "1", "--response", "1", "reward.kind=guess" }, "reward.kind: expected one of math" },
     WrongUse { { "grade", "--reference", "1", "--response", "1", "reward.kind=regex", "reward.pattern=(" }, "reward.pattern" }));
 

@@ -165,6 +165,11 @@ TEST_P(ExternalGraderRunTest, Train_MisbehavingGrader_CostsOnlyItsSamples)
     std::map<Verdict, int> expected = { { Verdict::Wrong, 40 } };
     expected[GetParam().verdict] += 40;
     EXPECT_EQ(verdicts("run"), expected) << output();
+    const json grades = inspected("run").at("grades"); // of the newest step
+    EXPECT_EQ(grades.at("step"), 20);
+    EXPECT_EQ(grades.at("verdicts").at("wrong"), 2);
+    EXPECT_EQ(grades.at("verdicts").at(nameOf(GetParam().verdict)), 2);
+    EXPECT_EQ(grades.at("rules").at("judged"), 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, ExternalGraderRunTest,
