@@ -9,6 +9,19 @@
 
 namespace midpoint::data {
 
+namespace {
+
+std::vector<std::int32_t> encodePrompt(const Prompt& prompt, const PromptTemplate& promptTemplate, const Encode& encode)
+{
+    try {
+        return encode(promptTemplate.render(prompt));
+    } catch (const Error& error) { // a word without a token
+        throw Error(error.kind(), concat(describe(prompt.source), ": ", error.what()));
+    }
+}
+
+} // namespace
+
 PreparedPrompts preparePrompts(
     const PromptSet& set, const PromptTemplate& promptTemplate, const Encode& encode, std::int64_t maxPromptTokens)
 {
@@ -19,7 +32,7 @@ PreparedPrompts preparePrompts(
     report.shortestTokens = std::numeric_limits<std::int64_t>::max();
     std::int64_t keptTokens = 0;
     for (const Prompt& prompt : set.prompts) {
-        std::vector<std::int32_t> tokens = encode(promptTemplate.render(prompt));
+        std::vector<std::int32_t> tokens = encodePrompt(prompt, promptTemplate, encode);
         const auto count = static_cast<std::int64_t>(tokens.size());
         if (count == 0)
             throw Error(ErrorKind::Data, concat(describe(prompt.source), ": expected a prompt of at least one token, found none after "

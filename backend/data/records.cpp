@@ -13,13 +13,20 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool isParquet(std::string_view file) { return endsWith(toLower(file), ".parquet"); }
 
+// "[json.exception.parse_error.101] parse error at line 1, column 13: syntax error ..." from "column" on.
+std::string_view plainReason(std::string_view what)
+{
+    const std::size_t column = what.find("column ");
+    return column == std::string_view::npos ? what : what.substr(column);
+}
+
 nlohmann::json parseLine(std::string_view line, const RowPosition& position)
 {
     nlohmann::json record;
     try {
         record = nlohmann::json::parse(line);
     } catch (const nlohmann::json::exception& error) {
-        throw Error(ErrorKind::Data, concat(describe(position), ": expected one JSON object, found malformed text: ", error.what()));
+        throw Error(ErrorKind::Data, concat(describe(position), ": expected one JSON object, found malformed text: ", plainReason(error.what())));
     }
     if (!record.is_object())
         throw Error(ErrorKind::Data, concat(describe(position), ": expected a JSON object, found ", record.type_name()));
