@@ -48,7 +48,7 @@ protected:
             ASSERT_NE(at, std::string::npos) << what;
             text.replace(at, what.size(), with);
         };
-        replace("steps = 48", "steps = 5000\nliveness_seconds = 4.0");
+        replace("steps = 48", "steps = 5000");
         replace("\"base\"", "\"" + data + "base\"");
         replace("\"pool-a.jsonl\"", "\"" + data + "pool-a.jsonl\"");
         replace("val_files = [\"heldout-a.jsonl\"]\n", "");
