@@ -112,16 +112,16 @@ std::string quoted(const fs::path& path)
     return text + "'";
 }
 
-json trainDemo(const fs::path& folder, std::int64_t steps)
+json trainDemo(const fs::path& folder, std::int64_t steps, const std::string& device)
 {
     const fs::path config = exampleProjects() / "arithmetic" / "grpo.toml";
     std::error_code error;
     if (!fs::exists(config, error))
         return { { "skipped", concat("no example projects beside this program (", config.string(), ")") } };
-    const fs::path run = folder / "run";
+    const fs::path run = folder / ("run-" + device);
     const double started = systemClock().steadySeconds();
     const std::string printed = outputOf(concat(quoted(launch::executablePath()), " train ", quoted(config), " --run-dir ", quoted(run),
-        " run.steps=", steps, " eval.every_steps=0 checkpoint.every_steps=0 --json 2>", quoted(folder / "errors")));
+        " run.steps=", steps, " run.devices=", device, " eval.every_steps=0 checkpoint.every_steps=0 --json 2>", quoted(folder / "errors")));
     json ended = json::parse(printed, nullptr, false);
     if (!ended.is_object())
         return { { "problem", std::string(trim(readFile(folder / "errors"))) } };
@@ -153,6 +153,70 @@ json checkAllReduceOf(const json& cudaDevices)
     return checkAllReduce(devices);
 }
 
+// What a model of this size takes in a step, roughly: float32 masters, gradients and moments, weights and activations.
+constexpr double kStepGigabytes15 = 60.0;
+
+json benchDecodeOn(const std::string& device, const std::string& shape, std::int64_t sequences, bool usesGraphs)
+{
+    constexpr std::int64_t kTokens = 1024;
+    engine::DecodeBenchOptions options;
+    options.device = device;
+    options.shape = shape;
+    options.dtype = "bfloat16";
+    options.sequences = sequences;
+    options.newTokens = kTokens;
+    options.threads = threads();
+    options.repeats = 2;
+    options.usesGraphs = usesGraphs;
+    CommandSession session;
+    return json::parse(openEngine().benchDecode(options, session.session()));
+}
+
+json benchStepOn(const std::string& device, const std::string& shape)
+{
+    engine::StepBenchOptions options;
+    options.device = device;
+    options.shape = shape;
+    options.dtype = "bfloat16";
+    options.prompts = 8;
+    options.samplesPerPrompt = 8;
+    options.promptTokens = 128;
+    options.newTokens = 1024;
+    options.threads = threads();
+    options.repeats = 2;
+    CommandSession session;
+    return json::parse(openEngine().benchStep(options, session.session()));
+}
+
+// Shapes of Qwen2.5 with random weights against what memory and matrix products of the device allow; graph against eager; the demo.
+json selfTestGpu(const json& cuda, const fs::path& scratch, std::int64_t demoSteps)
+{
+    if (cuda.contains("problem"))
+        return { { "skipped", cuda["problem"] } };
+    const std::string device = concat("cuda:", cuda["devices"][0]["index"].get<int>());
+    const double freeGigabytes = cuda["devices"][0]["memory_free_bytes"].get<double>() / 1e9;
+    json report = { { "device", device }, { "demo", guarded([&] { return trainDemo(scratch, demoSteps, device); }) } };
+    for (const std::string shape : { "0.5b", "1.5b" }) {
+        for (const std::int64_t sequences : { 64, 256 })
+            report[concat("decode ", shape, " x ", sequences)] = guarded([&] { return benchDecodeOn(device, shape, sequences, true); });
+        report[concat("decode ", shape, " x 64 eager")] = guarded([&] { return benchDecodeOn(device, shape, 64, false); });
+        report[concat("step ", shape)] = shape == "1.5b" && freeGigabytes < kStepGigabytes15
+            ? json { { "skipped", concat("needs about ", kStepGigabytes15, " GB of the device's memory, ", fixed(freeGigabytes, 0), " are free") } }
+            : guarded([&] { return benchStepOn(device, shape); });
+    }
+    return report;
+}
+
+void addProblems(const std::string& where, const json& part, std::vector<std::string>& problems)
+{
+    if (!part.is_object())
+        return;
+    if (part.contains("problem"))
+        problems.push_back(concat(where, ": ", part["problem"].is_string() ? part["problem"].get<std::string>() : part["problem"].dump()));
+    for (const auto& [name, inner] : part.items())
+        addProblems(concat(where, ", ", name), inner, problems);
+}
+
 } // namespace
 
 json selfTest(const SelfTestOptions& options, const json& cuda)
@@ -163,7 +227,8 @@ json selfTest(const SelfTestOptions& options, const json& cuda)
     try {
         const ScratchFolder scratch;
         report["disk"] = guarded([&] { return writeToDisk(scratch.path()); });
-        report["demo"] = guarded([&] { return trainDemo(scratch.path(), options.demoSteps); });
+        report["demo"] = guarded([&] { return trainDemo(scratch.path(), options.demoSteps, "cpu"); });
+        report["gpu"] = selfTestGpu(cuda, scratch.path(), options.demoSteps);
     } catch (const Error& error) {
         report["disk"] = { { "problem", error.what() } };
         report["demo"] = { { "skipped", "no place for a run" } };
@@ -176,9 +241,7 @@ json selfTest(const SelfTestOptions& options, const json& cuda)
 std::vector<std::string> selfTestProblems(const json& selfTest)
 {
     std::vector<std::string> problems;
-    for (const auto& [name, part] : selfTest.items())
-        if (part.contains("problem"))
-            problems.push_back(concat("self-test, ", name, ": ", part["problem"].is_string() ? part["problem"].get<std::string>() : part["problem"].dump()));
+    addProblems("self-test", selfTest, problems);
     return problems;
 }
 

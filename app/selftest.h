@@ -16,7 +16,8 @@ struct SelfTestOptions {
 };
 
 // "decode" and "step": the benchmarks with their limits; "disk": the speed of writing where checkpoints go; "demo": steps of the
-// demo in a process of its own; "all_reduce" over all CUDA devices, "all_reduce_cpu" between two ranks on the CPU. Each holds "problem" where it failed and "skipped" where it could not be.
+// demo in a process of its own; "gpu": the same on the first CUDA device, with models of usual sizes; "all_reduce" over all CUDA
+// devices, "all_reduce_cpu" between two ranks on the CPU. Each holds "problem" where it failed and "skipped" where it could not be.
 nlohmann::json selfTest(const SelfTestOptions& options, const nlohmann::json& cuda);
 
 // What failed, in words; empty if all is well.

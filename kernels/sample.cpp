@@ -17,7 +17,7 @@ void check(const SampleSettings& settings, const SampleArguments& arguments)
         throw Error(ErrorKind::Internal,
             concat("sample: temperature ", settings.temperature, ", top-k ", settings.topK, ", top-p ", settings.topP,
                 "; expected temperature >= 0, top-k >= 0 and top-p in (0, 1]"));
-    if (arguments.rows < 0 || arguments.vocabulary <= 0 || arguments.stride < arguments.vocabulary)
+    if (arguments.rows < 0 || arguments.vocabulary <= 0 || (arguments.stride != 0 && arguments.stride < arguments.vocabulary))
         throw Error(ErrorKind::Internal,
             concat("sample: ", arguments.rows, " rows of ", arguments.vocabulary, " logits, stride ", arguments.stride));
 }

@@ -21,7 +21,7 @@ struct SampleSettings {
 struct SampleArguments {
     std::int64_t rows = 0;
     std::int64_t vocabulary = 0;
-    std::int64_t stride = 0;         // elements between rows, at least vocabulary
+    std::int64_t stride = 0;         // elements between rows, at least vocabulary; 0: all draw from one row
     const float* logits = nullptr;   // [rows, stride]
     const double* uniform = nullptr; // [rows], each in (0, 1)
     std::int32_t* token = nullptr;   // [rows]

@@ -26,9 +26,11 @@ void addShared(CommandLine& line, std::int64_t& threads, std::int64_t& repeats)
     line.add("--repeats", repeats, "Measurements; the median is reported")->check(CLI::Range(std::int64_t { 1 }, std::int64_t { 10'000 }));
 }
 
-void addModel(CommandLine& line, std::string& model, std::string& dtype)
+void addModel(CommandLine& line, std::string& model, std::string& shape, std::string& dtype, std::string& device)
 {
-    line.options().add_option("--model", model, "Hugging Face folder (otherwise random weights of the demo's shape)")->check(CLI::ExistingDirectory);
+    line.options().add_option("--model", model, "Hugging Face folder (otherwise random weights)")->check(CLI::ExistingDirectory);
+    line.add("--shape", shape, "Of random weights: the demo's, or those of Qwen2.5-0.5B and Qwen2.5-1.5B")->check(CLI::IsMember({ "demo", "0.5b", "1.5b" }));
+    line.add("--device", device, "Where to compute: cpu or cuda:N");
     line.add("--dtype", dtype, "Type to compute in")->check(CLI::IsMember({ "float32", "bfloat16", "float16" }));
 }
 
@@ -58,13 +60,16 @@ int benchDecode(const Words& words)
     engine::DecodeBenchOptions options;
     std::string model;
     CommandLine line("bench decode", "Tokens per second of batched generation.");
-    addModel(line, model, options.dtype);
+    addModel(line, model, options.shape, options.dtype, options.device);
     addCount(line, "--sequences", options.sequences, "Sequences decoded at once");
     addCount(line, "--tokens", options.newTokens, "New tokens per sequence");
     addCount(line, "--prompt-tokens", options.promptTokens, "Tokens of each prompt");
+    bool isEager = false;
+    line.flag("--eager", isEager, "On a GPU: start one operation at a time instead of recorded graphs");
     addShared(line, options.threads, options.repeats);
     return finish(line, words, [&](engine::EngineApi& engine, engine::Session& session) {
         options.model = model;
+        options.usesGraphs = !isEager;
         return engine.benchDecode(options, session);
     });
 }
@@ -74,7 +79,7 @@ int benchStep(const Words& words)
     engine::StepBenchOptions options;
     std::string model;
     CommandLine line("bench step", "Time of a whole training step: generation, log-probs, update.");
-    addModel(line, model, options.dtype);
+    addModel(line, model, options.shape, options.dtype, options.device);
     addCount(line, "--prompts", options.prompts, "Prompts of the step");
     addCount(line, "--samples", options.samplesPerPrompt, "Responses per prompt");
     addCount(line, "--prompt-tokens", options.promptTokens, "Tokens of each prompt");

@@ -56,6 +56,8 @@ json problemsOf(const json& report)
     const bool hasGpu = !report["machine"]["gpus"].empty();
     if (hasGpu && report["cuda"].contains("problem"))
         problems.push_back("there is a GPU that cannot be used: " + report["cuda"]["problem"].get<std::string>());
+    else if (hasGpu && report.contains("engine") && report["engine"].contains("gpu_problem"))
+        problems.push_back("the engine cannot compute on the GPU: " + report["engine"]["gpu_problem"].get<std::string>());
     if (report.contains("selftest"))
         for (const std::string& problem : selfTestProblems(report["selftest"]))
             problems.push_back(problem);
@@ -77,8 +79,8 @@ int runDoctor(const Words& words)
     SelfTestOptions options;
     CommandLine line("doctor", "Says what this machine and this build can do. Exit code 1 if training is not possible or the self-test fails.");
     line.flag("--selftest", withSelfTest,
-        "Run the benchmarks of decoding and of a step, and the demo for a few steps; compare every operation on CUDA devices with its "
-        "reference. About a minute");
+        "Run the benchmarks of decoding and of a step, and the demo for a few steps; on a GPU also with models of 0.5B and 1.5B, and "
+        "compare every operation on CUDA devices with its reference. About a minute, with a GPU a few");
     line.add("--demo-steps", options.demoSteps, "Steps of the demo in the self-test")->check(CLI::Range(1, 1000));
     line.add("--report", reportFile, "Write the report to this file too");
     line.flag("--json", asJson, "Print one JSON object on standard output");

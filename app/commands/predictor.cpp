@@ -54,6 +54,7 @@ int embed(const Words& words)
     line.add("--dtype", options.dtype, "Type to compute in")->check(CLI::IsMember({ "float32", "bfloat16", "float16" }));
     line.add("--pooling", options.pooling, "Of the last hidden states: mean, as published; mean-last, as belief midpoint has it")
         ->check(CLI::IsMember({ "mean", "mean-last" }));
+    line.add("--device", options.device, "Where to compute: cpu or cuda:N");
     addThreads(line, options.threads);
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))

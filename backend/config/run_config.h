@@ -56,6 +56,7 @@ struct RolloutSection {
     std::int64_t maxSequences = 256;       // sequences decoded at once
     std::int64_t kvCacheMegabytes = 2048;  // budget of the key-value cache; 0: what is left of memory
     std::int64_t kvBlockTokens = 16;
+    bool cudaGraphs = true;                // on GPUs: steps of decoding are recorded as graphs
 };
 
 struct SelectionSection {

@@ -64,7 +64,7 @@ void addRunAndModel(Table& table)
     table.add("run.threads", run, &RunSection::threads, between(0, 4096), "threads",
         "Threads of each rank for computing. 0: all cores.");
     table.add("run.devices", run, &RunSection::devices, any(), "",
-        "One device per rank: \"cpu\". GPUs (\"cuda:N\") are refused: this engine computes on CPUs.");
+        "One device per rank: \"cpu\", or GPUs (\"cuda:0\", \"cuda:1\", ...), each listed once.");
     table.add("run.dtype", run, &RunSection::dtype, oneOf({ "float32", "bfloat16", "float16" }), "",
         "Type that the model computes in. Master weights and optimizer state are float32 always.", { { "rollout.dtype" } });
     table.add("run.liveness_seconds", run, &RunSection::livenessSeconds, between(1, 3600), "s",
@@ -144,6 +144,9 @@ void addBatchAndRollout(Table& table)
         "Memory of the key-value cache on each device. 0: what weights, optimizer and updates leave.");
     table.add("rollout.kv_block_tokens", rollout, &RolloutSection::kvBlockTokens, between(1, 1024), "tokens",
         "Tokens of one block of the key-value cache.");
+    table.add("rollout.cuda_graphs", rollout, &RolloutSection::cudaGraphs, any(), "",
+        "On GPUs: record steps of decoding as graphs, which start with one call instead of hundreds. Off: one operation at a time.",
+        { { "rollout.enforce_eager", { { "true", "false" }, { "false", "true" } } } });
 }
 
 void addSelection(Table& table)

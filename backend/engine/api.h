@@ -86,13 +86,16 @@ struct ExportOptions {
 };
 
 struct DecodeBenchOptions {
-    std::filesystem::path model;      // empty: random weights of the demo's shape
+    std::filesystem::path model;      // empty: random weights of a shape
     std::int64_t sequences = 64;
     std::int64_t newTokens = 46;
     std::int64_t promptTokens = 16;
     std::int64_t threads = 2;
     std::int64_t repeats = 3;
     std::string dtype = "float32";
+    std::string device = "cpu";
+    std::string shape = "demo";       // of random weights
+    bool usesGraphs = true;           // on a GPU
 };
 struct StepBenchOptions {
     std::filesystem::path model;
@@ -104,6 +107,8 @@ struct StepBenchOptions {
     std::int64_t threads = 2;
     std::int64_t repeats = 5;
     std::string dtype = "float32";
+    std::string device = "cpu";
+    std::string shape = "demo";
 };
 struct SelectBenchOptions {
     std::int64_t prompts = 10240;
@@ -122,6 +127,7 @@ struct EmbedOptions {
     std::int64_t maxTokens = 1024;
     std::int64_t threads = 0;
     std::string dtype = "float32";
+    std::string device = "cpu";
     std::string pooling = "mean";         // mean: as published; mean-last: with the last token's state beside it
 };
 struct PredictorTrainOptions {

@@ -6,7 +6,8 @@
 #include "backend/core/text.h"
 #include "backend/difficulty/selector.h"
 #include "backend/engine/threads.h"
-#include "backend/model/model.h"
+#include "backend/model/bench_model.h"
+#include "backend/model/memory.h"
 #include "backend/policy/advantage.h"
 #include "backend/policy/policy_update.h"
 #include "backend/predictor/attention_predictor.h"
@@ -18,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -48,13 +50,21 @@ double secondsOf(Work work)
     return systemClock().steadySeconds() - started;
 }
 
-model::Model benchModel(const std::filesystem::path& folder, const std::string& dtype)
+// What large products reach on this device, in operations per second.
+double productSpeed(const model::Model& model)
 {
-    model::ModelOptions options;
-    options.computeType = model::parseComputeType(dtype);
-    if (!folder.empty())
-        return model::Model::load(folder, options);
-    return model::Model::random(rollout::demoShape(), { 1, DrawPurpose::Benchmark, 0, 0, 0 }, options);
+    constexpr std::int64_t kSize = 8192;
+    constexpr int kRepeats = 10;
+    const compute::Device& device = model.options().device;
+    const torch::Tensor a = torch::ones({ kSize, kSize }, torch::TensorOptions(model.options().computeType).device(device.place()));
+    torch::Tensor product = torch::empty_like(a);
+    double best = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < kRepeats; ++i)
+        best = std::min(best, secondsOf([&] {
+            at::mm_out(product, a, a);
+            device.synchronize();
+        }));
+    return 2.0 * static_cast<double>(kSize) * static_cast<double>(kSize) * static_cast<double>(kSize) / best;
 }
 
 std::vector<std::int32_t> randomTokens(std::int64_t count, std::int64_t vocabulary, std::int64_t subject)
@@ -72,7 +82,7 @@ public:
     StepBench(const StepBenchOptions& options, model::Model& model)
         : m_options(options)
         , m_model(model)
-        , m_rollouts(model, rolloutOptions(options))
+        , m_rollouts(model, rolloutOptions(options, model))
         , m_update(model, settings(options))
     {
     }
@@ -81,7 +91,10 @@ public:
     {
         std::vector<policy::TrainGroup> groups;
         m_generateSeconds.push_back(secondsOf([&] { groups = generate(step); }));
-        m_updateSeconds.push_back(secondsOf([&] { m_update.step(std::move(groups), step); }));
+        m_updateSeconds.push_back(secondsOf([&] {
+            m_update.step(std::move(groups), step);
+            m_model.options().device.synchronize();
+        }));
         m_stepSeconds.push_back(m_generateSeconds.back() + m_updateSeconds.back());
     }
 
@@ -91,23 +104,48 @@ public:
         // The first run warms up.
         const auto steady = [](const std::vector<double>& all) { return median({ all.begin() + 1, all.end() }); };
         const double step = steady(m_stepSeconds);
-        return { { "seconds_per_step", step }, { "generate_seconds", steady(m_generateSeconds) },
+        json out = { { "seconds_per_step", step }, { "generate_seconds", steady(m_generateSeconds) },
             { "update_seconds", steady(m_updateSeconds) }, { "tokens_per_second", tokens / step },
             { "generated_tokens_per_second", tokens / steady(m_generateSeconds) },
             { "trained_tokens_per_second", tokens / steady(m_updateSeconds) }, { "peak_megabytes", peakMegabytes() },
             { "prompts", m_options.prompts }, { "samples_per_prompt", m_options.samplesPerPrompt },
             { "prompt_tokens", m_options.promptTokens }, { "new_tokens", m_options.newTokens },
             { "microbatch_tokens", m_options.microbatchTokens }, { "threads", m_options.threads }, { "dtype", m_options.dtype },
-            { "repeats", m_options.repeats } };
+            { "device", m_options.device }, { "repeats", m_options.repeats } };
+        if (m_options.model.empty())
+            out["shape"] = m_options.shape;
+        const double speed = operationsOfUpdate() / steady(m_updateSeconds);
+        out["update_operations_per_second"] = speed;
+        if (!m_model.options().device.isProcessor()) {
+            out["product_operations_per_second"] = productSpeed(m_model);
+            out["attention"] = m_model.usesFlashAttention() ? "flash attention of LibTorch" : "own";
+            out["share_of_products"] = speed / out["product_operations_per_second"].get<double>();
+        }
+        return out;
     }
 
 private:
-    static rollout::RolloutOptions rolloutOptions(const StepBenchOptions& options)
+    static rollout::RolloutOptions rolloutOptions(const StepBenchOptions& options, const model::Model& model)
     {
+        constexpr std::int64_t kUsualMegabytes = 4096;
         rollout::RolloutOptions settings;
         settings.maxSequences = options.prompts * options.samplesPerPrompt;
-        settings.cacheMegabytes = 4096;
+        const std::int64_t longest = options.promptTokens + options.newTokens + 2 * settings.blockTokens;
+        settings.cacheMegabytes
+            = std::max(kUsualMegabytes, (settings.maxSequences * longest * model::cacheBytesPerToken(model) >> 20) + 1);
         return settings;
+    }
+
+    // A prompt is computed once for its group; a response's last token is not fed.
+    double operationsOfUpdate() const
+    {
+        const auto prompts = static_cast<double>(m_options.prompts);
+        const auto responses = static_cast<double>(m_options.prompts * m_options.samplesPerPrompt);
+        const auto prompt = static_cast<double>(m_options.promptTokens);
+        const auto response = static_cast<double>(m_options.newTokens);
+        const double tokens = prompts * prompt + responses * (response - 1.0);
+        const double pairs = 0.5 * prompts * prompt * prompt + responses * (response * prompt + 0.5 * response * response);
+        return model::trainingOperations(m_model.config(), tokens, responses * response, pairs);
     }
 
     static policy::UpdateSettings settings(const StepBenchOptions& options)
@@ -213,14 +251,16 @@ void addReferences(difficulty::Ledger& ledger, const difficulty::PromptPool& poo
 std::string benchDecode(const DecodeBenchOptions& options, Session& session)
 {
     const ThreadScope threads(options.threads);
-    return rollout::benchDecode(options.model, { options.sequences, options.newTokens, options.promptTokens, options.repeats, options.dtype },
+    return rollout::benchDecode(options.model,
+        { options.sequences, options.newTokens, options.promptTokens, options.repeats, options.dtype, options.device, options.shape,
+            options.usesGraphs },
         session.stop);
 }
 
 std::string benchStep(const StepBenchOptions& options, Session& session)
 {
     const ThreadScope threads(options.threads);
-    model::Model model = benchModel(options.model, options.dtype);
+    model::Model model = model::benchModel({ options.model, options.shape, options.dtype, options.device });
     StepBench bench(options, model);
     for (std::int64_t repeat = 0; repeat <= options.repeats && !session.stop.stop_requested(); ++repeat) {
         bench.run(repeat);

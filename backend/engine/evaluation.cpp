@@ -69,10 +69,10 @@ EvaluationResult summariseEvaluation(const std::string& set, std::span<const Gro
     return result;
 }
 
-Evaluator::Evaluator(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer,
-    const std::vector<std::string>& files, Crew* crew)
+Evaluator::Evaluator(
+    const config::RunConfig& config, Roller& roller, const Tokenizer& tokenizer, const std::vector<std::string>& files)
     : m_config(config)
-    , m_roller(config, model, tokenizer, crew)
+    , m_roller(roller)
 {
     std::set<std::string> names;
     for (const std::string& file : files) {

@@ -18,9 +18,9 @@ EvaluationResult summariseEvaluation(const std::string& set, std::span<const Gro
 
 class Evaluator {
 public:
-    // One set per file, named after it. Uses config.eval, config.rollout.max_new_tokens, config.reward and config.data.
-    Evaluator(const config::RunConfig& config, const model::Model& model, const Tokenizer& tokenizer,
-        const std::vector<std::string>& files, Crew* crew = nullptr);
+    // One set per file, named after it. Uses config.eval and config.data. The roller is that of the run, so that both share one
+    // key-value cache; it has to outlive this.
+    Evaluator(const config::RunConfig& config, Roller& roller, const Tokenizer& tokenizer, const std::vector<std::string>& files);
 
     // Draws are keyed by `step`: the same step, weights and settings give the same numbers again.
     std::vector<EvaluationResult> evaluate(std::int64_t step, std::stop_token stop);
@@ -32,13 +32,12 @@ public:
         std::vector<Group> groups;
     };
     const std::vector<Set>& sets() const { return m_sets; }
-    const Roller& roller() const { return m_roller; }
     // Calls with (done, total) prompts while it works.
     void setProgress(std::function<void(std::int64_t, std::int64_t)> progress) { m_progress = std::move(progress); }
 
 private:
     config::RunConfig m_config;
-    Roller m_roller;
+    Roller& m_roller;
     std::vector<Set> m_sets;
     std::function<void(std::int64_t, std::int64_t)> m_progress;
 };

@@ -5,6 +5,7 @@
 #include "backend/engine/run_parts.h"
 #include "backend/engine/step_outcome.h"
 #include "backend/model/memory.h"
+#include "backend/rollout/memory.h"
 
 #include <nlohmann/json.hpp>
 
@@ -31,30 +32,36 @@ std::int64_t largestCache(const config::RunConfig& config, const model::Model& m
     return config.rollout.maxSequences * longestSequence(config, needs) * model::cacheBytesPerToken(model);
 }
 
+rollout::RolloutOptions rolloutOptions(const config::RunConfig& config)
+{
+    rollout::RolloutOptions options;
+    options.maxSequences = config.rollout.maxSequences;
+    options.blockTokens = config.rollout.kvBlockTokens;
+    return options;
+}
+
 std::int64_t largestActivations(const config::RunConfig& config, const model::Model& model, const MemoryNeeds& needs)
 {
     const std::int64_t tokens = std::max(config.batch.tokensPerMicrobatch, needs.longestPrompt + config.rollout.maxNewTokens);
-    const std::int64_t updating = model::activationBytes(model, tokens, tokens);
-    const std::int64_t decoding = config.rollout.maxSequences * model.config().vocabularySize * static_cast<std::int64_t>(sizeof(float));
-    return std::max(updating, decoding);
+    const std::int64_t updating = needs.trains ? model::activationBytes(model, tokens, tokens) : 0;
+    return std::max(updating, rollout::passingBytes(model, rolloutOptions(config)));
 }
 
 MemoryLedger withoutCache(const config::RunConfig& config, const model::Model& model, const MemoryNeeds& needs)
 {
     MemoryLedger ledger;
-    // Decoding keeps the matrices once more, in the order in which few rows are multiplied fastest.
-    const std::int64_t packed = model::masterBytes(model) / static_cast<std::int64_t>(sizeof(float))
-        * static_cast<std::int64_t>(torch::elementSize(model.options().computeType));
-    ledger.weights = needs.models * model::weightBytes(model) + needs.rollers * packed;
-    ledger.gradients = model::masterBytes(model);
-    ledger.optimizer = 2 * model::masterBytes(model) / needs.ranks;
+    ledger.weights = needs.models * model::weightBytes(model)
+        + rollout::lastingBytes(model, rolloutOptions(config), longestSequence(config, needs));
+    ledger.gradients = needs.trains ? model::masterBytes(model) : 0;
+    ledger.optimizer = needs.trains ? 2 * model::masterBytes(model) / needs.ranks : 0;
     if (needs.ranks > 1 && model.options().computeType != torch::kFloat32) { // the masters are spread over the ranks too (policy/adamw.h)
         ledger.weights -= model::masterBytes(model);
         ledger.optimizer += model::masterBytes(model) / needs.ranks;
     }
     ledger.activations = largestActivations(config, model, needs);
     ledger.communication = needs.ranks > 1 ? 2 * kBucketBytes : 0;
-    ledger.available = availableBytes() / needs.ranksOfHost;
+    const compute::Device& device = model.options().device;
+    ledger.available = device.isProcessor() ? availableBytes() / needs.ranksOfHost : device.memoryBytes();
     return ledger;
 }
 
@@ -77,6 +84,15 @@ std::int64_t numberIn(const char* file)
 }
 
 std::string size(std::int64_t bytes) { return formatBytes(static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0))); }
+
+std::string whatIsHeld(const model::Model& model)
+{
+    const compute::Device& device = model.options().device;
+    if (device.isProcessor())
+        return concat("the process holds ", size(residentBytes()));
+    const kernels::cuda::FreeMemory memory = device.module().freeMemory();
+    return concat(device.name(), " has ", size(memory.bytes), " of ", size(memory.allBytes), " left");
+}
 
 std::int64_t longestPrompt(const RunParts& parts)
 {
@@ -109,7 +125,7 @@ std::int64_t residentBytes()
 MemoryLedger planMemory(const config::RunConfig& config, const model::Model& model, const MemoryNeeds& needs)
 {
     MemoryLedger ledger = withoutCache(config, model, needs);
-    ledger.cache = needs.rollers * std::min(cacheMegabytes(config, model, needs) * kMebibyte, largestCache(config, model, needs));
+    ledger.cache = std::min(cacheMegabytes(config, model, needs) * kMebibyte, largestCache(config, model, needs));
     return ledger;
 }
 
@@ -120,7 +136,7 @@ std::int64_t cacheMegabytes(const config::RunConfig& config, const model::Model&
     const MemoryLedger others = withoutCache(config, model, needs);
     const auto left = static_cast<std::int64_t>(kShareOfFree * static_cast<double>(others.available)) - others.sum();
     const std::int64_t oneSequence = longestSequence(config, needs) * model::cacheBytesPerToken(model);
-    const std::int64_t bytes = std::clamp(left / needs.rollers, oneSequence, std::max(oneSequence, largestCache(config, model, needs)));
+    const std::int64_t bytes = std::clamp(left, oneSequence, std::max(oneSequence, largestCache(config, model, needs)));
     return (bytes + kMebibyte - 1) / kMebibyte;
 }
 
@@ -148,13 +164,9 @@ std::vector<store::Metric> memoryMetrics(const RunParts& parts, const StepOutcom
     std::vector<store::Metric> metrics;
     const auto add = [&](const char* name, std::int64_t bytes) { metrics.push_back({ name, static_cast<double>(bytes) / kGiga }); };
     std::int64_t weights = model::weightBytes(*parts.model) + parts.roller->packedBytes();
-    std::int64_t cache = parts.roller->cacheBytes();
+    const std::int64_t cache = parts.roller->cacheBytes();
     if (parts.reference != nullptr)
         weights += model::weightBytes(*parts.reference);
-    if (parts.evaluator != nullptr) {
-        weights += parts.evaluator->roller().packedBytes();
-        cache += parts.evaluator->roller().cacheBytes();
-    }
     std::int64_t gradients = 0;
     for (const model::Parameter& parameter : std::as_const(*parts.model).parameters())
         gradients += parameter.gradient.defined() ? static_cast<std::int64_t>(parameter.gradient.nbytes()) : 0;
@@ -201,9 +213,17 @@ std::vector<store::Event> tryWorstCase(RunParts& parts)
     event.step = step;
     event.rule = "worst_case";
     event.message = concat("tried first: ", sequences, " sequences with prompts of ", prompt, " tokens, and a micro-batch of ",
-        outcome.update.packedTokens, " tokens, which took ", size(outcome.update.activationBytes), "; the process holds ", size(residentBytes()),
+        outcome.update.packedTokens, " tokens, which took ", size(outcome.update.activationBytes), "; ", whatIsHeld(*parts.model),
         " (", formatDuration(systemClock().steadySeconds() - started), ")");
     events.push_back(std::move(event));
+    if (const std::string problem = parts.roller->graphProblem(); !problem.empty()) {
+        store::Event slow;
+        slow.step = step;
+        slow.level = store::EventLevel::Warning;
+        slow.rule = "decoding_without_graphs";
+        slow.message = concat("steps of decoding cannot be recorded as graphs and start one operation at a time, which is slower: ", problem);
+        events.push_back(std::move(slow));
+    }
     return events;
 }
 

@@ -30,9 +30,9 @@ struct MemoryLedger {
 struct MemoryNeeds {
     std::int64_t longestPrompt = 1;
     std::int64_t models = 1;        // policy, and reference if there is one
-    std::int64_t rollers = 1;       // training, and evaluation if there is one: each has a cache and packed weights
+    bool trains = true;             // without training there are no gradients, optimizer and updates
     std::int64_t ranks = 1;         // that exchange gradients and share the optimizer's state
-    std::int64_t ranksOfHost = 1;   // that share this machine's memory
+    std::int64_t ranksOfHost = 1;   // that share this machine's memory; a GPU is a rank's own
 };
 MemoryLedger planMemory(const config::RunConfig& config, const model::Model& model, const MemoryNeeds& needs);
 

@@ -1,6 +1,7 @@
 // `midpoint predictor embed | train | eval`: files in, files out.
 #include "backend/engine/tools.h"
 
+#include "backend/compute/open_device.h"
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/files.h"
@@ -45,6 +46,7 @@ std::string embedPromptSet(const EmbedOptions& options, Session& session)
     const Tokenizer tokenizer = Tokenizer::load(options.model);
     model::ModelOptions modelOptions;
     modelOptions.computeType = model::parseComputeType(options.dtype);
+    modelOptions.device = compute::openDevice(options.device);
     const model::Model model = model::Model::load(options.model, modelOptions);
     config::DataSection data;
     data.promptTemplate = options.promptTemplate;

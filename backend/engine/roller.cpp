@@ -14,6 +14,7 @@ rollout::RolloutOptions rolloutOptions(const config::RunConfig& config)
     options.maxSequences = config.rollout.maxSequences;
     options.cacheMegabytes = config.rollout.kvCacheMegabytes;
     options.blockTokens = config.rollout.kvBlockTokens;
+    options.usesGraphs = config.rollout.cudaGraphs;
     return options;
 }
 
@@ -99,7 +100,7 @@ std::int64_t Roller::tryLargest(std::int64_t promptTokens)
     for (std::size_t i = 0; i < requests.size(); ++i)
         requests[i].prompt = static_cast<PromptId>(i);
     rollout::SamplingOptions sampling;
-    sampling.maxNewTokens = 2;
+    sampling.maxNewTokens = 4; // on a device the second step is recorded as a graph, and the third is one
     sampling.ignoresEndTokens = true;
     m_engine.generate(requests, sampling, {});
     return m_engine.statistics().peakSequences;

@@ -49,6 +49,7 @@ public:
     // As many sequences at once as there ever are, each after a prompt of so many tokens; what they say is thrown away.
     // Returns their number.
     std::int64_t tryLargest(std::int64_t promptTokens);
+    std::string graphProblem() const { return m_engine.statistics().graphProblem; } // of the last generation
     std::int64_t packedBytes() const { return m_engine.packedBytes(); }
     std::int64_t cacheBytes() const { return m_engine.statistics().cacheBytes; } // that were in use at some time
 

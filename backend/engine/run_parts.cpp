@@ -1,5 +1,6 @@
 #include "backend/engine/run_parts.h"
 
+#include "backend/compute/open_device.h"
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "backend/core/text.h"
@@ -20,20 +21,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-model::ModelOptions modelOptions(const config::RunConfig& config)
+model::ModelOptions modelOptions(const config::RunConfig& config, const compute::Device& device)
 {
     model::ModelOptions options;
+    options.device = device;
     options.computeType = model::parseComputeType(config.run.dtype);
     options.activationCheckpointing = config.model.activationCheckpointing;
     return options;
-}
-
-// This engine computes on the CPU; anything else is refused before a model is read.
-void requireDevices(const config::RunConfig& config)
-{
-    for (const std::string& device : config.run.devices)
-        if (device != "cpu")
-            throw Error(ErrorKind::Config, concat("run.devices: expected \"cpu\": this engine does not compute on GPUs, found '", device, "'"));
 }
 
 void requireVocabulary(const Tokenizer& tokenizer, const model::Model& model)
@@ -89,7 +83,6 @@ void settleMemory(RunParts& parts, const RankOptions& options)
     for (const PoolPrompt& prompt : parts.prompts->prompts)
         needs.longestPrompt = std::max(needs.longestPrompt, static_cast<std::int64_t>(prompt.tokens.size()));
     needs.models = parts.reference != nullptr ? 2 : 1;
-    needs.rollers = parts.config.data.valFiles.empty() ? 1 : 2;
     needs.ranks = options.place.worldSize;
     needs.ranksOfHost = options.place.localWorldSize;
     parts.config.rollout.kvCacheMegabytes = cacheMegabytes(parts.config, *parts.model, needs);
@@ -145,16 +138,16 @@ void loadComputing(RunParts& parts, const RankOptions& options, Session& session
 {
     const config::RunConfig& config = parts.config;
     parts.device = deviceOf(config.run.devices, options.place);
-    requireDevices(config);
+    const compute::Device device = compute::openDevice(parts.device); // what is missing shows before anything is read
     parts.tokenizer = std::make_unique<Tokenizer>(Tokenizer::load(config.model.path));
     parts.prompts = std::make_unique<LoadedPrompts>(loadPrompts(config.data.trainFiles, config.data, *parts.tokenizer));
     for (const std::string& line : parts.prompts->report)
         session.log.info(concat("data: ", line));
-    parts.model = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config)));
+    parts.model = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config, device)));
     requireVocabulary(*parts.tokenizer, *parts.model);
     requirePositions(config, *parts.prompts, *parts.model);
     if (config.policy.klCoefficient > 0.0)
-        parts.reference = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config)));
+        parts.reference = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config, device)));
     settleMemory(parts, options);
 }
 
@@ -197,7 +190,7 @@ void assembleDeciding(RunParts& parts, Session& session)
     parts.dataFindings = lookAtReferences(*parts.prompts, parts.roller->grader());
     if (!config.data.valFiles.empty())
         parts.evaluator
-            = std::make_unique<Evaluator>(config, *parts.model, *parts.tokenizer, config.data.valFiles, parts.crew.get());
+            = std::make_unique<Evaluator>(config, *parts.roller, *parts.tokenizer, config.data.valFiles);
     parts.selector = makeSelector(parts, session);
     if (config.replay.enabled) {
         const auto fresh = static_cast<std::int64_t>(

@@ -1,6 +1,7 @@
 #include "backend/engine/tools.h"
 
 #include "backend/checkpoint/checkpoint.h"
+#include "backend/compute/open_device.h"
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/files.h"
@@ -8,6 +9,7 @@
 #include "backend/core/text.h"
 #include "backend/distributed/all_reduce_check.h"
 #include "backend/engine/evaluation.h"
+#include "backend/engine/memory_ledger.h"
 #include "backend/engine/threads.h"
 #include "backend/engine/trainer_state.h"
 #include "backend/model/model.h"
@@ -23,11 +25,27 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-model::Model loadModel(const fs::path& folder, const std::string& dtype)
+// On the first device of the run.
+model::Model loadModel(const fs::path& folder, const config::RunSection& run)
 {
     model::ModelOptions options;
-    options.computeType = model::parseComputeType(dtype);
+    options.computeType = model::parseComputeType(run.dtype);
+    try {
+        options.device = compute::openDevice(run.devices.front());
+    } catch (const Error& error) {
+        throw Error(error.kind(), concat(error.what(), "; run.devices=cpu computes on the processor"));
+    }
     return model::Model::load(folder, options);
+}
+
+// Without training there is more room for the cache.
+config::RunConfig withCache(config::RunConfig config, const model::Model& model)
+{
+    MemoryNeeds needs;
+    needs.longestPrompt = config.data.maxPromptTokens;
+    needs.trains = false;
+    config.rollout.kvCacheMegabytes = cacheMegabytes(config, model, needs);
+    return config;
 }
 
 json intervalJson(double mean, double standardError)
@@ -85,11 +103,12 @@ std::string evaluateCheckpoint(const EvalOptions& options, Session& session)
     const ThreadScope threads(options.config.run.threads);
     const fs::path folder = resolveModelFolder(options.checkpoint, session.log);
     const Tokenizer tokenizer = Tokenizer::load(folder);
-    const model::Model model = loadModel(folder, options.config.run.dtype);
-    config::RunConfig config = options.config;
+    const model::Model model = loadModel(folder, options.config.run);
+    config::RunConfig config = withCache(options.config, model);
     config.eval.samplesPerPrompt = options.samples;
     config.eval.maxPrompts = options.maxPrompts;
-    Evaluator evaluator(config, model, tokenizer, options.dataFiles);
+    Roller roller(config, model, tokenizer);
+    Evaluator evaluator(config, roller, tokenizer, options.dataFiles);
     if (session.progress)
         evaluator.setProgress([&](std::int64_t done, std::int64_t total) { session.progress({ done, total, "prompts" }); });
     json sets = json::array();
@@ -107,7 +126,7 @@ std::vector<Generated> generateTexts(const GenerateOptions& options, Session& se
     const ThreadScope threads(options.config.run.threads);
     const fs::path folder = resolveModelFolder(options.checkpoint, session.log);
     const Tokenizer tokenizer = Tokenizer::load(folder);
-    const model::Model model = loadModel(folder, options.config.run.dtype);
+    const model::Model model = loadModel(folder, options.config.run);
     std::vector<PoolPrompt> prompts;
     if (!options.dataFiles.empty())
         prompts = loadPrompts(options.dataFiles, options.config.data, tokenizer, options.maxPrompts).prompts;
@@ -121,7 +140,7 @@ std::vector<Generated> generateTexts(const GenerateOptions& options, Session& se
             throw Error(ErrorKind::Usage, "--prompt: expected a text with at least one token, found an empty one");
         prompts.push_back(std::move(item));
     }
-    Roller roller(options.config, model, tokenizer);
+    Roller roller(withCache(options.config, model), model, tokenizer);
     std::vector<RollRequest> requests;
     for (const PoolPrompt& prompt : prompts)
         requests.push_back({ &prompt, Purpose::Evaluate, options.samples });
@@ -156,12 +175,15 @@ void exportModel(const ExportOptions& options, Session& session)
 
 std::string describeDevices()
 {
+    std::string problem;
     json devices = json::array();
-    devices.push_back({ { "name", "cpu" }, { "threads", at::get_num_threads() }, { "isa", at::get_cpu_capability() } });
-    if (at::hasCUDA())
-        for (int i = 0; i < static_cast<int>(at::detail::getCUDAHooks().deviceCount()); ++i)
-            devices.push_back({ { "name", concat("cuda:", i) } });
-    return json { { "libtorch", TORCH_VERSION }, { "devices", devices }, { "dtypes", { "float32", "bfloat16", "float16" } } }.dump(2);
+    for (const std::string& name : compute::deviceNames(problem))
+        devices.push_back(name == "cpu" ? json { { "name", name }, { "threads", at::get_num_threads() }, { "isa", at::get_cpu_capability() } }
+                                        : json { { "name", name } });
+    json found = { { "libtorch", TORCH_VERSION }, { "devices", devices }, { "dtypes", { "float32", "bfloat16", "float16" } } };
+    if (!problem.empty())
+        found["gpu_problem"] = problem;
+    return found.dump(2);
 }
 
 std::string checkAllReduce(const std::vector<std::string>& devices)

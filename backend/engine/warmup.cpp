@@ -1,5 +1,6 @@
 #include "backend/engine/warmup.h"
 
+#include "backend/compute/open_device.h"
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/files.h"
@@ -108,11 +109,13 @@ public:
 private:
     static model::Model startModel(const WarmupConfig& config)
     {
+        model::ModelOptions options;
+        options.device = compute::openDevice(config.device);
         if (!config.model.empty())
-            return model::Model::load(config.model);
+            return model::Model::load(config.model, options);
         const std::string text = readFile(config.modelConfig);
         return model::Model::random(model::parseModelConfig(text, config.modelConfig.string()),
-            { static_cast<std::uint64_t>(config.seed), DrawPurpose::Initialisation, 0, 0, 0 });
+            { static_cast<std::uint64_t>(config.seed), DrawPurpose::Initialisation, 0, 0, 0 }, options);
     }
 
     static config::OptimizerSection optimizerSection(const WarmupConfig& config)
@@ -189,7 +192,8 @@ private:
         config.rollout.maxNewTokens = m_config.check.maxNewTokens;
         config.eval.samplesPerPrompt = m_config.check.samplesPerPrompt;
         config.eval.temperature = m_config.check.temperature;
-        Evaluator evaluator(config, m_model, m_tokenizer, { m_config.check.data.string() });
+        Roller roller(config, m_model, m_tokenizer);
+        Evaluator evaluator(config, roller, m_tokenizer, { m_config.check.data.string() });
         return evaluator.evaluate(stage, m_session.stop).front().meanAccuracy;
     }
 

@@ -1,6 +1,6 @@
 // The supervised start of a tiny model: random weights, then stages of demonstrations (`midpoint warmup CONFIG`).
 //
-// The configuration is a TOML file of its own: model_config, tokenizer, out, dtype, seed, threads, batch, warmup_steps,
+// The configuration is a TOML file of its own: model_config, tokenizer, out, dtype, seed, device, threads, batch, warmup_steps,
 // beta1, beta2, weight_decay, gradient_clip; tables [[stage]] with name, steps, learning_rate, data (JSONL with "prompt" and
 // "response"); optionally [check] with data, samples_per_prompt, temperature, max_new_tokens, reward, pattern. With `model`
 // instead of model_config it goes on from a Hugging Face folder.
@@ -38,6 +38,7 @@ struct WarmupConfig {
     std::filesystem::path out;
     std::string dtype = "float32";     // of the saved weights; computing is in float32
     std::int64_t seed = 1;
+    std::string device = "cpu";        // or "cuda:0"
     std::int64_t threads = 0;
     std::int64_t batch = 64;
     std::int64_t warmupSteps = 0;      // linear, at the very start

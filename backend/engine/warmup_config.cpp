@@ -151,6 +151,7 @@ WarmupConfig loadWarmupConfig(const std::filesystem::path& file, const std::vect
     reader.readPath("out", config.out, folder);
     reader.read("dtype", config.dtype);
     reader.read("seed", config.seed);
+    reader.read("device", config.device);
     reader.read("threads", config.threads);
     reader.read("batch", config.batch);
     reader.read("warmup_steps", config.warmupSteps);

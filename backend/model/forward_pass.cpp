@@ -22,11 +22,6 @@ void checkBatch(const ModelConfig& config, const PackedBatch& batch)
             " tokens is longer than the model's max_position_embeddings = ", config.maxPositions));
 }
 
-torch::Tensor tokenTensor(const PackedBatch& batch)
-{
-    return torch::from_blob(const_cast<std::int64_t*>(batch.tokens.data()), { batch.tokenCount() }, torch::kInt64);
-}
-
 } // namespace
 
 ForwardPass::ForwardPass()
@@ -36,16 +31,26 @@ ForwardPass::ForwardPass()
 ForwardPass::~ForwardPass() = default;
 const TokenScores& ForwardPass::scores() const { return m_saved->scored.scores; }
 
+BatchTensors Model::tensorsOf(const PackedBatch& batch) const
+{
+    return { m_state->options.device, batch, m_state->config.headDimension, m_state->attention.get() };
+}
+
 torch::Tensor Model::hiddenStates(const PackedBatch& batch) const
 {
     checkBatch(m_state->config, batch);
+    return hiddenStates(tensorsOf(batch));
+}
+
+torch::Tensor Model::hiddenStates(const BatchTensors& tensors) const
+{
     const torch::NoGradGuard noGradient;
     const Weights& weights = m_state->weights;
-    const LayerContext context { m_state->config, batch, rotaryTable() };
-    torch::Tensor x = weights.embedding.index_select(0, tokenTensor(batch));
+    const LayerContext context { m_state->config, tensors, rotaryTable() };
+    torch::Tensor x = weights.embedding.index_select(0, tensors.tokens);
     for (const LayerWeights& layer : weights.layers)
         x = layerForward(context, layer, x, nullptr);
-    return rmsNorm(x, weights.finalNorm, m_state->config.rmsNormEpsilon).y;
+    return rmsNorm(tensors.device, x, weights.finalNorm, m_state->config.rmsNormEpsilon).y;
 }
 
 torch::Tensor Model::logits(const torch::Tensor& hidden) const
@@ -62,7 +67,8 @@ torch::Tensor Model::meanAndLastHidden(
     std::span<const std::vector<std::int32_t>> sequences, std::int64_t tokensPerBatch) const
 {
     const std::int64_t hiddenSize = m_state->config.hiddenSize;
-    torch::Tensor out = torch::empty({ static_cast<std::int64_t>(sequences.size()), 2 * hiddenSize }, torch::kFloat32);
+    torch::Tensor out = torch::empty({ static_cast<std::int64_t>(sequences.size()), 2 * hiddenSize },
+        torch::TensorOptions(torch::kFloat32).device(m_state->options.device.place()));
     std::size_t next = 0;
     while (next < sequences.size()) {
         const std::size_t first = next;
@@ -82,13 +88,14 @@ torch::Tensor Model::meanAndLastHidden(
             row.narrow(0, hiddenSize, hiddenSize).copy_(hidden[end - 1]);
         }
     }
-    return out;
+    return out.cpu();
 }
 
 TokenScores Model::score(const PackedBatch& batch, const ScoreOptions& options) const
 {
-    const torch::Tensor hidden = hiddenStates(batch);
-    return scoreTokens({ hidden, m_state->weights.head, batch.scoredTokens, batch.targets, options }).scores;
+    checkBatch(m_state->config, batch);
+    const BatchTensors tensors = tensorsOf(batch);
+    return scoreTokens({ hiddenStates(tensors), m_state->weights.head, tensors, options }).scores;
 }
 
 std::unique_ptr<ForwardPass> Model::forward(const PackedBatch& batch, const ScoreOptions& options) const
@@ -99,20 +106,22 @@ std::unique_ptr<ForwardPass> Model::forward(const PackedBatch& batch, const Scor
     ForwardPass::Saved& saved = *pass->m_saved;
     saved.batch = batch;
     saved.options = options;
+    saved.tensors.reset(new BatchTensors(tensorsOf(saved.batch)));
+    const compute::Device& device = m_state->options.device;
     const Weights& weights = m_state->weights;
-    const LayerContext context { m_state->config, saved.batch, rotaryTable() };
+    const LayerContext context { m_state->config, *saved.tensors, rotaryTable() };
     saved.layers.resize(weights.layers.size());
-    torch::Tensor x = weights.embedding.index_select(0, tokenTensor(saved.batch));
+    torch::Tensor x = weights.embedding.index_select(0, saved.tensors->tokens);
     for (std::size_t i = 0; i < weights.layers.size(); ++i) {
         const bool isKept = !m_state->options.activationCheckpointing;
         saved.layers[i].x = x;
         x = layerForward(context, weights.layers[i], x, isKept ? &saved.layers[i] : nullptr);
     }
-    const Normalised last = rmsNorm(x, weights.finalNorm, m_state->config.rmsNormEpsilon);
+    const Normalised last = rmsNorm(device, x, weights.finalNorm, m_state->config.rmsNormEpsilon);
     saved.last = x;
     saved.hidden = last.y;
     saved.finalInverse = last.inverse;
-    saved.scored = scoreTokens({ saved.hidden, weights.head, saved.batch.scoredTokens, saved.batch.targets, options });
+    saved.scored = scoreTokens({ saved.hidden, weights.head, *saved.tensors, options });
     return pass;
 }
 
@@ -124,13 +133,15 @@ void Model::backward(std::unique_ptr<ForwardPass> pass, const torch::Tensor& gra
     ForwardPass::Saved& saved = *pass->m_saved;
     const Weights& weights = m_state->weights;
     Weights& gradients = m_state->gradients;
-    const LayerContext context { m_state->config, saved.batch, rotaryTable() };
+    const compute::Device& device = m_state->options.device;
+    const LayerContext context { m_state->config, *saved.tensors, rotaryTable() };
+    const auto asNumbers = [&](const torch::Tensor& given) {
+        return given.defined() ? given.to(device.place(), torch::kFloat32).contiguous() : torch::Tensor();
+    };
 
-    torch::Tensor gradient = scoreTokensBackward(
-        { saved.hidden, weights.head, saved.batch.scoredTokens, saved.batch.targets, saved.options }, saved.scored,
-        gradLogprobs.to(torch::kFloat32).contiguous(),
-        gradEntropy.defined() ? gradEntropy.to(torch::kFloat32).contiguous() : torch::Tensor(), gradients.head);
-    gradient = rmsNormBackward(saved.last, weights.finalNorm, saved.finalInverse, gradient, gradients.finalNorm);
+    torch::Tensor gradient = scoreTokensBackward({ saved.hidden, weights.head, *saved.tensors, saved.options }, saved.scored,
+        asNumbers(gradLogprobs), asNumbers(gradEntropy), gradients.head);
+    gradient = rmsNormBackward(device, saved.last, weights.finalNorm, saved.finalInverse, gradient, gradients.finalNorm);
     if (completed)
         completed(static_cast<std::int64_t>(weights.layers.size()));
     for (std::size_t i = weights.layers.size(); i-- > 0;) {
@@ -141,7 +152,7 @@ void Model::backward(std::unique_ptr<ForwardPass> pass, const torch::Tensor& gra
         if (completed)
             completed(static_cast<std::int64_t>(i));
     }
-    gradients.embedding.index_add_(0, tokenTensor(saved.batch), gradient.to(torch::kFloat32));
+    addRows(device, gradients.embedding, saved.tensors->tokens, gradient.to(torch::kFloat32));
     if (completed)
         completed(kEmbeddingLayer);
 }

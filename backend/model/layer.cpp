@@ -10,6 +10,7 @@ void projectQkv(
     const LayerContext& context, const LayerWeights& weights, const torch::Tensor& normalised, LayerActivations& out)
 {
     const ModelConfig& config = context.config;
+    const compute::Device& device = context.batch.device;
     const std::int64_t tokens = normalised.size(0);
     const torch::Tensor qkv = affine(normalised, weights.qkv, weights.qkvBias);
     const auto heads = [&](std::int64_t firstRow, std::int64_t count) {
@@ -21,8 +22,8 @@ void projectQkv(
     if (config.hasQueryKeyNorm) {
         out.rawQuery = out.query;
         out.rawKey = out.key;
-        const Normalised query = rmsNorm(out.rawQuery, weights.queryNorm, config.rmsNormEpsilon);
-        const Normalised key = rmsNorm(out.rawKey, weights.keyNorm, config.rmsNormEpsilon);
+        const Normalised query = rmsNorm(device, out.rawQuery, weights.queryNorm, config.rmsNormEpsilon);
+        const Normalised key = rmsNorm(device, out.rawKey, weights.keyNorm, config.rmsNormEpsilon);
         out.query = query.y;
         out.queryInverse = query.inverse;
         out.key = key.y;
@@ -36,11 +37,12 @@ void projectQkv(
 torch::Tensor qkvGradient(const LayerContext& context, const LayerWeights& weights, const LayerActivations& saved,
     AttentionGradient gradient, LayerWeights& gradients)
 {
+    const compute::Device& device = context.batch.device;
     rotate(context.rotary, context.batch, gradient.query, RotaryDirection::Backward);
     rotate(context.rotary, context.batch, gradient.key, RotaryDirection::Backward);
     if (context.config.hasQueryKeyNorm) {
-        gradient.query = rmsNormBackward(saved.rawQuery, weights.queryNorm, saved.queryInverse, gradient.query, gradients.queryNorm);
-        gradient.key = rmsNormBackward(saved.rawKey, weights.keyNorm, saved.keyInverse, gradient.key, gradients.keyNorm);
+        gradient.query = rmsNormBackward(device, saved.rawQuery, weights.queryNorm, saved.queryInverse, gradient.query, gradients.queryNorm);
+        gradient.key = rmsNormBackward(device, saved.rawKey, weights.keyNorm, saved.keyInverse, gradient.key, gradients.keyNorm);
     }
     return torch::cat({ gradient.query.flatten(1), gradient.key.flatten(1), gradient.value.flatten(1) }, 1);
 }
@@ -51,17 +53,18 @@ torch::Tensor layerForward(
     const LayerContext& context, const LayerWeights& weights, const torch::Tensor& x, LayerActivations* saved)
 {
     const double epsilon = context.config.rmsNormEpsilon;
+    const compute::Device& device = context.batch.device;
     LayerActivations local;
     LayerActivations& out = saved == nullptr ? local : *saved;
 
-    const Normalised input = rmsNorm(x, weights.inputNorm, epsilon);
+    const Normalised input = rmsNorm(device, x, weights.inputNorm, epsilon);
     projectQkv(context, weights, input.y, out);
     out.attended = attention(context.batch, out.query, out.key, out.value);
     out.a = affine(out.attended.output.flatten(1), weights.attentionOutput, weights.attentionOutputBias).add_(x);
 
-    const Normalised post = rmsNorm(out.a, weights.postNorm, epsilon);
+    const Normalised post = rmsNorm(device, out.a, weights.postNorm, epsilon);
     out.gateUp = affine(post.y, weights.gateUp, weights.gateUpBias);
-    torch::Tensor y = affine(swiglu(out.gateUp), weights.down, weights.downBias).add_(out.a);
+    torch::Tensor y = affine(swiglu(device, out.gateUp), weights.down, weights.downBias).add_(out.a);
 
     out.x = x;
     out.inputInverse = input.inverse;
@@ -73,21 +76,22 @@ torch::Tensor layerBackward(const LayerContext& context, const LayerWeights& wei
     const torch::Tensor& gradY, LayerWeights& gradients)
 {
     const double epsilon = context.config.rmsNormEpsilon;
+    const compute::Device& device = context.batch.device;
 
-    addAffineGradient(swiglu(saved.gateUp), gradY, gradients.down, gradients.downBias);
-    const torch::Tensor gradGateUp = swigluBackward(saved.gateUp, affineInputGradient(gradY, weights.down));
-    addAffineGradient(rmsNorm(saved.a, weights.postNorm, epsilon).y, gradGateUp, gradients.gateUp, gradients.gateUpBias);
+    addAffineGradient(swiglu(device, saved.gateUp), gradY, gradients.down, gradients.downBias);
+    const torch::Tensor gradGateUp = swigluBackward(device, saved.gateUp, affineInputGradient(gradY, weights.down));
+    addAffineGradient(rmsNorm(device, saved.a, weights.postNorm, epsilon).y, gradGateUp, gradients.gateUp, gradients.gateUpBias);
     const torch::Tensor gradA = rmsNormBackward(
-        saved.a, weights.postNorm, saved.postInverse, affineInputGradient(gradGateUp, weights.gateUp), gradients.postNorm)
+        device, saved.a, weights.postNorm, saved.postInverse, affineInputGradient(gradGateUp, weights.gateUp), gradients.postNorm)
                                     .add_(gradY);
 
     addAffineGradient(saved.attended.output.flatten(1), gradA, gradients.attentionOutput, gradients.attentionOutputBias);
     const torch::Tensor gradOutput = affineInputGradient(gradA, weights.attentionOutput).view_as(saved.query);
     const torch::Tensor gradQkv = qkvGradient(context, weights, saved,
         attentionBackward(context.batch, saved.query, saved.key, saved.value, saved.attended, gradOutput), gradients);
-    addAffineGradient(rmsNorm(saved.x, weights.inputNorm, epsilon).y, gradQkv, gradients.qkv, gradients.qkvBias);
+    addAffineGradient(rmsNorm(device, saved.x, weights.inputNorm, epsilon).y, gradQkv, gradients.qkv, gradients.qkvBias);
     return rmsNormBackward(
-        saved.x, weights.inputNorm, saved.inputInverse, affineInputGradient(gradQkv, weights.qkv), gradients.inputNorm)
+        device, saved.x, weights.inputNorm, saved.inputInverse, affineInputGradient(gradQkv, weights.qkv), gradients.inputNorm)
         .add_(gradA);
 }
 

@@ -13,7 +13,7 @@ namespace midpoint::model {
 // What a layer reads besides its weights.
 struct LayerContext {
     const ModelConfig& config;
-    const PackedBatch& batch;
+    const BatchTensors& batch;
     const kernels::RotaryTable rotary;
 };
 

@@ -40,8 +40,14 @@ std::int64_t passingPerToken(const ModelConfig& config, std::int64_t element)
 
 class PeakCounter final : public c10::MemoryReportingInfoBase {
 public:
-    void reportMemoryUsage(void* /*pointer*/, std::int64_t size, std::size_t /*allocated*/, std::size_t /*reserved*/, c10::Device /*device*/) override
+    explicit PeakCounter(torch::Device place)
+        : m_place(place)
     {
+    }
+    void reportMemoryUsage(void* /*pointer*/, std::int64_t size, std::size_t /*allocated*/, std::size_t /*reserved*/, c10::Device place) override
+    {
+        if (place != m_place)
+            return;
         m_present += size; // negative where memory is given back
         m_peak = std::max(m_peak, m_present);
     }
@@ -49,6 +55,7 @@ public:
     std::int64_t peak() const { return m_peak; }
 
 private:
+    torch::Device m_place;
     std::int64_t m_present = 0;
     std::int64_t m_peak = 0;
 };
@@ -79,11 +86,17 @@ std::int64_t activationBytes(const Model& model, std::int64_t tokens, std::int64
         + (isKept ? 0 : kept);
     const std::int64_t whileLayer = passingPerToken(config, element) * tokens;
     // Logits of one chunk and its rows; below float32 also the product for the head's gradient.
-    const std::int64_t rows = std::min(scoredTokens, scoringChunkRows(config.vocabularySize, element));
+    const std::int64_t rows = std::min(scoredTokens, scoringChunkRows(model.options().device, config.vocabularySize, element));
     std::int64_t whileHead = rows * (config.vocabularySize + 2 * config.hiddenSize) * element + input * tokens;
     if (element < kFloatBytes)
         whileHead += config.vocabularySize * config.hiddenSize * element;
     return perToken * tokens + scoredTokens * 3 * kFloatBytes + std::max(whileLayer, whileHead);
+}
+
+std::int64_t readingBytes(const Model& model, std::int64_t tokens)
+{
+    const std::int64_t element = elementBytes(model);
+    return tokens * (2 * model.config().hiddenSize * element + keptPerToken(model.config(), element));
 }
 
 std::int64_t cacheBytesPerToken(const Model& model)
@@ -92,12 +105,16 @@ std::int64_t cacheBytesPerToken(const Model& model)
 }
 
 struct AllocationWatch::State {
-    std::shared_ptr<PeakCounter> counter = std::make_shared<PeakCounter>();
+    explicit State(torch::Device place)
+        : counter(std::make_shared<PeakCounter>(place))
+    {
+    }
+    std::shared_ptr<PeakCounter> counter;
     c10::DebugInfoGuard guard { c10::DebugInfoKind::PROFILER_STATE, counter };
 };
 
-AllocationWatch::AllocationWatch()
-    : m_state(std::make_unique<State>())
+AllocationWatch::AllocationWatch(torch::Device place)
+    : m_state(std::make_unique<State>(place))
 {
 }
 AllocationWatch::~AllocationWatch() = default;

@@ -14,13 +14,15 @@ std::int64_t weightBytes(const Model& model);
 std::int64_t masterBytes(const Model& model);
 // The largest sum of all tensors that one forward and backward pass holds at a time, gradients of weights apart.
 std::int64_t activationBytes(const Model& model, std::int64_t tokens, std::int64_t scoredTokens);
+// Of a forward pass that keeps nothing for a backward pass.
+std::int64_t readingBytes(const Model& model, std::int64_t tokens);
 // Keys and values of one token in all layers.
 std::int64_t cacheBytesPerToken(const Model& model);
 
-// While it lives: how much more memory LibTorch's tensors held on this thread, at most, than at its beginning.
+// While it lives: how much more memory of `place` LibTorch's tensors held on this thread, at most, than at its beginning.
 class AllocationWatch {
 public:
-    AllocationWatch();
+    explicit AllocationWatch(torch::Device place = torch::kCPU);
     ~AllocationWatch();
     AllocationWatch(const AllocationWatch&) = delete;
     AllocationWatch& operator=(const AllocationWatch&) = delete;

@@ -80,16 +80,17 @@ Model::Model(std::unique_ptr<State> state)
     : m_state(std::move(state))
 {
     for (Parameter& parameter : m_state->parameters)
-        parameter.value = parameter.value.to(m_state->options.device);
+        parameter.value = parameter.value.to(m_state->options.device.place());
     const bool isFloat32 = m_state->options.computeType == torch::kFloat32;
     for (Parameter& parameter : m_state->parameters)
         parameter.compute = isFloat32 ? parameter.value : parameter.value.to(m_state->options.computeType);
     m_state->weights = bindWeights(m_state->config, m_state->slots, m_state->parameters, &Parameter::compute);
+    m_state->attention = chooseAttention(m_state->config, m_state->options.computeType, m_state->options.device);
     const std::vector<double> frequencies = rotaryInverseFrequencies(m_state->config);
     const torch::Tensor angles
         = torch::outer(torch::arange(m_state->config.maxPositions, torch::kFloat64), torch::tensor(frequencies, torch::kFloat64));
-    m_state->rotaryCosine = angles.cos().to(torch::kFloat32);
-    m_state->rotarySine = angles.sin().to(torch::kFloat32);
+    m_state->rotaryCosine = angles.cos().to(torch::kFloat32).to(m_state->options.device.place());
+    m_state->rotarySine = angles.sin().to(torch::kFloat32).to(m_state->options.device.place());
 }
 
 Model Model::load(const std::filesystem::path& folder, const ModelOptions& options)
@@ -115,6 +116,18 @@ Model Model::random(const ModelConfig& config, const RngKey& key, const ModelOpt
     return Model(std::move(state));
 }
 
+Model Model::sketch(const ModelConfig& config, const ModelOptions& options)
+{
+    auto state = std::make_unique<State>();
+    state->config = config;
+    if (config.json.empty())
+        state->config.json = writeModelConfig(config);
+    state->options = options;
+    state->slots = parameterSlots(config);
+    state->parameters = sketchedParameters(state->slots, config.initializerRange, options.device.place());
+    return Model(std::move(state));
+}
+
 Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 Model::~Model() = default;
@@ -132,6 +145,8 @@ kernels::RotaryTable Model::rotaryTable() const
     return { .cosine = m_state->rotaryCosine.const_data_ptr<float>(), .sine = m_state->rotarySine.const_data_ptr<float>(),
         .positions = m_state->config.maxPositions };
 }
+
+bool Model::usesFlashAttention() const { return m_state->attention != nullptr; }
 
 void Model::refreshComputeWeights()
 {

@@ -3,6 +3,7 @@
 // keeps what its backward needs and adds to the gradients of the masters.
 #pragma once
 
+#include "backend/compute/device.h"
 #include "backend/core/rng.h"
 #include "backend/model/model_config.h"
 #include "backend/model/packed_batch.h"
@@ -23,7 +24,7 @@ namespace midpoint::model {
 
 struct ModelOptions {
     torch::ScalarType computeType = torch::kFloat32; // or kBFloat16, kHalf
-    torch::Device device = torch::kCPU;
+    compute::Device device;               // where weights, activations and gradients lie
     bool activationCheckpointing = false; // keep only each layer's input and compute the layer again in the backward pass
 };
 
@@ -82,6 +83,7 @@ struct TokenScores {
     torch::Tensor entropy; // undefined with Entropy::No
 };
 
+struct BatchTensors; // batch_tensors.h
 class ForwardPass; // activations of one batch, kept for its backward pass
 
 class Model {
@@ -90,6 +92,10 @@ public:
     static Model load(const std::filesystem::path& folder, const ModelOptions& options = {});
     // Embeddings N(0, initializer_range of the configuration), matrices N(0, 0.6 / sqrt(fan_in)), biases 0, norms 1.
     static Model random(const ModelConfig& config, const RngKey& key, const ModelOptions& options = {});
+
+    // Spread like those of random(), but drawn by LibTorch where they lie: fast for billions, and different on every machine. For
+    // benchmarks.
+    static Model sketch(const ModelConfig& config, const ModelOptions& options);
 
     Model(Model&&) noexcept;
     Model& operator=(Model&&) noexcept;
@@ -111,12 +117,16 @@ public:
     void refreshComputeWeights();
     void zeroGradients();
 
+    // A batch where the operations of this model read it; it has to outlive what is returned.
+    BatchTensors tensorsOf(const PackedBatch& batch) const;
+    bool usesFlashAttention() const;
+
     // Hidden states after the final norm, [tokens, hidden], in the compute type. No gradient.
     torch::Tensor hiddenStates(const PackedBatch& batch) const;
     // LM head in float32, [rows, vocabulary], for rows of hidden states. No gradient.
     torch::Tensor logits(const torch::Tensor& hidden) const;
-    // Mean over positions of the hidden states of each sequence, [sequences, hidden] float32. Sequences are packed into
-    // batches of at most tokensPerBatch.
+    // Mean over positions of the hidden states of each sequence, [sequences, hidden] float32 on the processor. Sequences are
+    // packed into batches of at most tokensPerBatch.
     torch::Tensor meanHidden(std::span<const std::vector<std::int32_t>> sequences, std::int64_t tokensPerBatch = 8192) const;
     // The same, followed by the hidden state of the last token: [sequences, 2 hidden].
     torch::Tensor meanAndLastHidden(
@@ -143,6 +153,7 @@ public:
 private:
     struct State;
     explicit Model(std::unique_ptr<State> state);
+    torch::Tensor hiddenStates(const BatchTensors& tensors) const;
     std::unique_ptr<State> m_state;
 };
 

@@ -16,29 +16,44 @@ namespace {
 kernels::ElementType elementType(const torch::Tensor& tensor)
 {
     MIDPOINT_ASSERT(tensor.is_contiguous(), "kernels read contiguous arrays");
-    switch (tensor.scalar_type()) {
-    case torch::kBFloat16:
-        return kernels::ElementType::BFloat16;
-    case torch::kHalf:
-        return kernels::ElementType::Float16;
-    default:
-        MIDPOINT_ASSERT(tensor.scalar_type() == torch::kFloat32, "a compute type is float32, bfloat16 or float16");
-        return kernels::ElementType::Float32;
-    }
+    return compute::elementType(tensor.scalar_type());
 }
 
-kernels::PackedAttentionShape attentionShape(
-    const PackedBatch& batch, const torch::Tensor& query, const torch::Tensor& key)
+float attentionScale(const torch::Tensor& query) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(query.size(2)))); }
+
+kernels::PackedAttentionShape attentionShape(const BatchTensors& batch, const torch::Tensor& query, const torch::Tensor& key)
 {
     return {
-        .segmentOffsets = batch.segmentOffsets,
-        .groupOffsets = batch.groupOffsets,
+        .segmentOffsets = batch.batch.segmentOffsets,
+        .groupOffsets = batch.batch.groupOffsets,
         .queryHeads = query.size(1),
         .keyValueHeads = key.size(1),
         .headDim = query.size(2),
-        .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(query.size(2)))),
+        .scale = attentionScale(query),
         .type = elementType(query),
     };
+}
+
+kernels::cuda::PackedTileShape tileShape(const BatchTensors& batch, const torch::Tensor& query, const torch::Tensor& key)
+{
+    return {
+        .queryTiles = static_cast<const kernels::cuda::QueryTile*>(batch.queryTiles.const_data_ptr()),
+        .queryTileCount = batch.queryTileCount,
+        .keyTiles = static_cast<const kernels::cuda::KeyTile*>(batch.keyTiles.const_data_ptr()),
+        .keyTileCount = batch.keyTileCount,
+        .tokens = query.size(0),
+        .queryHeads = query.size(1),
+        .keyValueHeads = key.size(1),
+        .headDim = query.size(2),
+        .scale = attentionScale(query),
+        .type = elementType(query),
+    };
+}
+
+// Memory of a device for the time of one call. LibTorch gives it away again only to what is queued after it.
+torch::Tensor workspace(const compute::Device& device, std::int64_t bytes)
+{
+    return torch::empty({ bytes }, torch::TensorOptions(torch::kUInt8).device(device.place()));
 }
 
 kernels::RmsNormShape normShape(const torch::Tensor& x, double epsilon)
@@ -105,71 +120,117 @@ void addAffineGradient(
         gradBias.add_(gradY.sum(0, false, torch::kFloat32));
 }
 
-Normalised rmsNorm(const torch::Tensor& x, const torch::Tensor& weight, double epsilon)
+void addRows(const compute::Device& device, torch::Tensor& target, const torch::Tensor& index, const torch::Tensor& rows)
+{
+    if (device.isProcessor())
+        target.index_add_(0, index, rows);
+    else
+        target.index_put_({ index }, rows, true); // sorts; index_add_ would add with atomics, in any order
+}
+
+Normalised rmsNorm(const compute::Device& device, const torch::Tensor& x, const torch::Tensor& weight, double epsilon)
 {
     const kernels::RmsNormShape shape = normShape(x, epsilon);
-    Normalised out { torch::empty_like(x), torch::empty({ shape.rows }, torch::kFloat32) };
-    kernels::rmsNormForward(shape,
-        { .x = x.const_data_ptr(), .weight = weight.const_data_ptr(), .y = out.y.data_ptr(),
-            .inverse = out.inverse.data_ptr<float>() });
+    Normalised out { torch::empty_like(x), torch::empty({ shape.rows }, x.options().dtype(torch::kFloat32)) };
+    const kernels::RmsNormForward arguments { .x = x.const_data_ptr(), .weight = weight.const_data_ptr(), .y = out.y.data_ptr(),
+        .inverse = out.inverse.data_ptr<float>() };
+    if (device.isProcessor())
+        kernels::rmsNormForward(shape, arguments);
+    else
+        device.operations().rmsNormForward(shape, arguments, device.stream());
     return out;
 }
 
-torch::Tensor rmsNormBackward(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& inverse,
-    const torch::Tensor& gradY, torch::Tensor& gradWeight)
+torch::Tensor rmsNormBackward(const compute::Device& device, const torch::Tensor& x, const torch::Tensor& weight,
+    const torch::Tensor& inverse, const torch::Tensor& gradY, torch::Tensor& gradWeight)
 {
     torch::Tensor gradX = torch::empty_like(x);
     const torch::Tensor ownGradient = torch::empty_like(gradWeight);
-    kernels::rmsNormBackward(normShape(x, 0.0), // epsilon is part of `inverse`
-        { .x = x.const_data_ptr(), .weight = weight.const_data_ptr(), .inverse = inverse.const_data_ptr<float>(),
-            .gradY = gradY.const_data_ptr(), .gradX = gradX.data_ptr(), .gradWeight = ownGradient.data_ptr<float>() });
+    const kernels::RmsNormShape shape = normShape(x, 0.0); // epsilon is part of `inverse`
+    const kernels::RmsNormBackward arguments { .x = x.const_data_ptr(), .weight = weight.const_data_ptr(),
+        .inverse = inverse.const_data_ptr<float>(), .gradY = gradY.const_data_ptr(), .gradX = gradX.data_ptr(),
+        .gradWeight = ownGradient.data_ptr<float>() };
+    if (device.isProcessor())
+        kernels::rmsNormBackward(shape, arguments);
+    else
+        device.operations().rmsNormBackward(
+            shape, arguments, workspace(device, kernels::cuda::rmsNormBackwardWorkspace(shape)).data_ptr(), device.stream());
     gradWeight.add_(ownGradient);
     return gradX;
 }
 
-void rotate(const kernels::RotaryTable& table, const PackedBatch& batch, torch::Tensor& x, kernels::RotaryDirection direction)
+void rotate(const kernels::RotaryTable& table, const BatchTensors& batch, torch::Tensor& x, kernels::RotaryDirection direction)
 {
-    kernels::rotary(table,
-        { .tokens = x.size(0), .heads = x.size(1), .headDim = x.size(2), .stride = x.size(1) * x.size(2),
-            .positions = batch.positions.data(), .x = x.data_ptr(), .type = elementType(x), .direction = direction });
+    const kernels::RotaryArguments arguments { .tokens = x.size(0), .heads = x.size(1), .headDim = x.size(2),
+        .stride = x.size(1) * x.size(2), .positions = batch.positions.const_data_ptr<std::int64_t>(), .x = x.data_ptr(),
+        .type = elementType(x), .direction = direction };
+    if (batch.device.isProcessor())
+        kernels::rotary(table, arguments);
+    else
+        batch.device.operations().rotary(table, arguments, batch.device.stream());
 }
 
-torch::Tensor swiglu(const torch::Tensor& gateUp)
+torch::Tensor swiglu(const compute::Device& device, const torch::Tensor& gateUp)
 {
     torch::Tensor y = torch::empty({ gateUp.size(0), gateUp.size(1) / 2 }, gateUp.options());
-    kernels::swigluForward(
-        swigluShape(gateUp), { .gate = gateUp.const_data_ptr(), .up = upOf(gateUp), .y = y.data_ptr() });
+    const kernels::SwigluForward arguments { .gate = gateUp.const_data_ptr(), .up = upOf(gateUp), .y = y.data_ptr() };
+    if (device.isProcessor())
+        kernels::swigluForward(swigluShape(gateUp), arguments);
+    else
+        device.operations().swigluForward(swigluShape(gateUp), arguments, device.stream());
     return y;
 }
 
-torch::Tensor swigluBackward(const torch::Tensor& gateUp, const torch::Tensor& gradY)
+torch::Tensor swigluBackward(const compute::Device& device, const torch::Tensor& gateUp, const torch::Tensor& gradY)
 {
     torch::Tensor gradient = torch::empty_like(gateUp);
-    kernels::swigluBackward(swigluShape(gateUp),
-        { .gate = gateUp.const_data_ptr(), .up = upOf(gateUp), .gradY = gradY.const_data_ptr(),
-            .gradGate = gradient.data_ptr(), .gradUp = const_cast<void*>(upOf(gradient)) });
+    const kernels::SwigluBackward arguments { .gate = gateUp.const_data_ptr(), .up = upOf(gateUp), .gradY = gradY.const_data_ptr(),
+        .gradGate = gradient.data_ptr(), .gradUp = const_cast<void*>(upOf(gradient)) };
+    if (device.isProcessor())
+        kernels::swigluBackward(swigluShape(gateUp), arguments);
+    else
+        device.operations().swigluBackward(swigluShape(gateUp), arguments, device.stream());
     return gradient;
 }
 
 Attended attention(
-    const PackedBatch& batch, const torch::Tensor& query, const torch::Tensor& key, const torch::Tensor& value)
+    const BatchTensors& batch, const torch::Tensor& query, const torch::Tensor& key, const torch::Tensor& value)
 {
-    Attended out { torch::empty_like(query), torch::empty({ query.size(0), query.size(1) }, torch::kFloat32) };
-    kernels::packedAttentionForward(attentionShape(batch, query, key),
-        { .query = query.const_data_ptr(), .key = key.const_data_ptr(), .value = value.const_data_ptr(),
-            .output = out.output.data_ptr(), .logSumExp = out.logSumExp.data_ptr<float>() });
+    if (batch.varlenKernel != nullptr) {
+        const VarlenForward made = varlenAttention(*batch.varlenKernel, *batch.varlen, query, key, value);
+        return { made.output, made.logSumExp, { made.state[0], made.state[1] } };
+    }
+    Attended out { torch::empty_like(query), torch::empty({ query.size(0), query.size(1) }, query.options().dtype(torch::kFloat32)), {} };
+    const kernels::PackedAttentionForward arguments { .query = query.const_data_ptr(), .key = key.const_data_ptr(),
+        .value = value.const_data_ptr(), .output = out.output.data_ptr(), .logSumExp = out.logSumExp.data_ptr<float>() };
+    if (batch.device.isProcessor())
+        kernels::packedAttentionForward(attentionShape(batch, query, key), arguments);
+    else
+        batch.device.operations().packedAttentionForward(tileShape(batch, query, key), arguments, batch.device.stream());
     return out;
 }
 
-AttentionGradient attentionBackward(const PackedBatch& batch, const torch::Tensor& query, const torch::Tensor& key,
+AttentionGradient attentionBackward(const BatchTensors& batch, const torch::Tensor& query, const torch::Tensor& key,
     const torch::Tensor& value, const Attended& attended, const torch::Tensor& gradOutput)
 {
+    if (batch.varlenKernel != nullptr) {
+        const VarlenForward forward { attended.output, attended.logSumExp, { attended.state[0], attended.state[1] } };
+        VarlenBackward made = varlenAttentionBackward(*batch.varlenKernel, *batch.varlen, query, key, value, forward, gradOutput);
+        return { std::move(made.query), std::move(made.key), std::move(made.value) };
+    }
     AttentionGradient out { torch::empty_like(query), torch::empty_like(key), torch::empty_like(value) };
-    kernels::packedAttentionBackward(attentionShape(batch, query, key),
-        { .query = query.const_data_ptr(), .key = key.const_data_ptr(), .value = value.const_data_ptr(),
-            .output = attended.output.const_data_ptr(), .logSumExp = attended.logSumExp.const_data_ptr<float>(),
-            .gradOutput = gradOutput.const_data_ptr(), .gradQuery = out.query.data_ptr(),
-            .gradKey = out.key.data_ptr(), .gradValue = out.value.data_ptr() });
+    const kernels::PackedAttentionBackward arguments { .query = query.const_data_ptr(), .key = key.const_data_ptr(),
+        .value = value.const_data_ptr(), .output = attended.output.const_data_ptr(),
+        .logSumExp = attended.logSumExp.const_data_ptr<float>(), .gradOutput = gradOutput.const_data_ptr(),
+        .gradQuery = out.query.data_ptr(), .gradKey = out.key.data_ptr(), .gradValue = out.value.data_ptr() };
+    const compute::Device& device = batch.device;
+    if (device.isProcessor()) {
+        kernels::packedAttentionBackward(attentionShape(batch, query, key), arguments);
+    } else {
+        const kernels::cuda::PackedTileShape shape = tileShape(batch, query, key);
+        device.operations().packedAttentionBackward(
+            shape, arguments, workspace(device, kernels::cuda::packedAttentionBackwardWorkspace(shape)).data_ptr(), device.stream());
+    }
     return out;
 }
 

@@ -163,22 +163,43 @@ std::vector<Parameter> readParameters(
     return parameters;
 }
 
+namespace {
+
+bool isDrawn(const ParameterSlot& slot) { return slot.kind == ParameterKind::Embedding || slot.kind == ParameterKind::Matrix; }
+
+double deviationOf(const ParameterSlot& slot, double embeddingDeviation)
+{
+    return slot.kind == ParameterKind::Embedding ? embeddingDeviation : kMatrixGain / std::sqrt(static_cast<double>(slot.shape[1]));
+}
+
+} // namespace
+
 std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots, double embeddingDeviation, const RngKey& key)
 {
     std::vector<Parameter> parameters;
     for (const ParameterSlot& slot : slots) {
         torch::Tensor value = slot.kind == ParameterKind::Norm ? torch::ones(slot.shape) : torch::zeros(slot.shape);
-        if (slot.kind == ParameterKind::Embedding || slot.kind == ParameterKind::Matrix) {
+        if (isDrawn(slot)) {
             RngKey own = key;
             own.sample = static_cast<std::int64_t>(parameters.size()); // each parameter draws its own numbers
             Rng rng(own);
-            const double deviation = slot.kind == ParameterKind::Embedding
-                ? embeddingDeviation
-                : kMatrixGain / std::sqrt(static_cast<double>(slot.shape[1]));
+            const double deviation = deviationOf(slot, embeddingDeviation);
             float* out = value.data_ptr<float>();
             for (std::int64_t i = 0; i < value.numel(); ++i)
                 out[i] = static_cast<float>(deviation * rng.normal());
         }
+        parameters.push_back({ .name = slot.name, .value = std::move(value), .parts = slot.parts, .layer = completedAt(slot) });
+    }
+    return parameters;
+}
+
+std::vector<Parameter> sketchedParameters(const std::vector<ParameterSlot>& slots, double embeddingDeviation, torch::Device place)
+{
+    std::vector<Parameter> parameters;
+    for (const ParameterSlot& slot : slots) {
+        torch::Tensor value = torch::full(slot.shape, slot.kind == ParameterKind::Norm ? 1.0 : 0.0, torch::TensorOptions(torch::kFloat32).device(place));
+        if (isDrawn(slot))
+            value.normal_(0.0, deviationOf(slot, embeddingDeviation));
         parameters.push_back({ .name = slot.name, .value = std::move(value), .parts = slot.parts, .layer = completedAt(slot) });
     }
     return parameters;

@@ -28,5 +28,7 @@ std::vector<Parameter> readParameters(
     const ModelConfig& config, const std::vector<ParameterSlot>& slots, const std::filesystem::path& folder);
 // Random ones: embeddings N(0, embeddingDeviation), matrices N(0, 0.6 / sqrt(fan_in)), biases 0, norms 1.
 std::vector<Parameter> randomParameters(const std::vector<ParameterSlot>& slots, double embeddingDeviation, const RngKey& key);
+// The same spread, drawn by LibTorch at `place`.
+std::vector<Parameter> sketchedParameters(const std::vector<ParameterSlot>& slots, double embeddingDeviation, torch::Device place);
 
 } // namespace midpoint::model

@@ -2,6 +2,7 @@
 // computes the logits of a chunk again.
 #pragma once
 
+#include "backend/model/batch_tensors.h"
 #include "backend/model/model.h"
 
 #include <cstdint>
@@ -9,13 +10,12 @@
 namespace midpoint::model {
 
 // Rows of logits that are computed at once.
-std::int64_t scoringChunkRows(std::int64_t vocabulary, std::int64_t elementBytes);
+std::int64_t scoringChunkRows(const compute::Device& device, std::int64_t vocabulary, std::int64_t elementBytes);
 
 struct ScoringInput {
     torch::Tensor hidden; // [tokens, hidden] after the final norm
     torch::Tensor head;   // [vocabulary, hidden]
-    const std::vector<std::int64_t>& scoredTokens;
-    const std::vector<std::int64_t>& targets;
+    const BatchTensors& batch;
     ScoreOptions options;
 };
 

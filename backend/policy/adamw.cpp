@@ -32,12 +32,18 @@ double learningRateAt(const config::OptimizerSection& settings, std::int64_t ste
 
 double gradientSquares(std::span<const model::Parameter> parameters, std::int64_t rank, std::int64_t ranks)
 {
-    double sum = 0.0;
+    std::vector<torch::Tensor> norms;
     for (const model::Parameter& parameter : parameters) {
         const Shard shard = shardOf(parameter.gradient.numel(), rank, ranks);
         if (shard.count > 0)
-            sum += std::pow(torch::linalg_vector_norm(shardView(parameter.gradient, shard)).item<double>(), 2);
+            norms.push_back(torch::linalg_vector_norm(shardView(parameter.gradient, shard)));
     }
+    if (norms.empty())
+        return 0.0;
+    const torch::Tensor all = torch::stack(norms).cpu(); // a device is waited for once
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < all.numel(); ++i)
+        sum += std::pow(static_cast<double>(all.const_data_ptr<float>()[i]), 2);
     return sum;
 }
 
@@ -81,9 +87,12 @@ void AdamW::step(std::span<model::Parameter> parameters, double learningRate, do
         first.push_back(m_first[p]);
         second.push_back(m_second[p]);
     }
-    const std::vector<torch::Tensor> updates(values.size(), torch::full({}, m_updates, torch::kFloat32));
+    if (values.empty())
+        return;
+    const torch::TensorOptions number = values.front().options();
+    const std::vector<torch::Tensor> updates(values.size(), torch::full({}, m_updates, number));
     // The fused form divides by its gradient scale.
-    const torch::Tensor divisor = torch::full({}, 1.0 / gradientScale, torch::kFloat32);
+    const torch::Tensor divisor = torch::full({}, 1.0 / gradientScale, number);
     at::_fused_adamw_(values, gradients, first, second, {}, updates, learningRate, m_settings.beta1, m_settings.beta2,
         m_settings.weightDecay, m_settings.epsilon, false, false, divisor);
     for (std::size_t p = 0; p < parameters.size(); ++p)
@@ -165,8 +174,8 @@ void AdamW::restore(std::span<const model::NamedTensor> state)
     const std::int64_t updates = require("updates", { 1 }, torch::kInt64).item<std::int64_t>();
     std::vector<torch::Tensor> first, second;
     for (std::size_t p = 0; p < m_names.size(); ++p) {
-        first.push_back(shardView(require("first." + m_names[p], m_shapes[p], torch::kFloat32).contiguous(), shard(p)).clone());
-        second.push_back(shardView(require("second." + m_names[p], m_shapes[p], torch::kFloat32).contiguous(), shard(p)).clone());
+        first.push_back(shardView(require("first." + m_names[p], m_shapes[p], torch::kFloat32).contiguous(), shard(p)).to(m_first[p].device(), torch::kFloat32, false, true));
+        second.push_back(shardView(require("second." + m_names[p], m_shapes[p], torch::kFloat32).contiguous(), shard(p)).to(m_second[p].device(), torch::kFloat32, false, true));
     }
     m_updates = updates;
     m_first = std::move(first);

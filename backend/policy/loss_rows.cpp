@@ -11,8 +11,9 @@ namespace {
 std::vector<double> toDouble(std::span<const float> values) { return { values.begin(), values.end() }; }
 std::vector<double> toDouble(const torch::Tensor& values)
 {
-    const float* data = values.const_data_ptr<float>();
-    return { data, data + values.numel() };
+    const torch::Tensor here = values.cpu();
+    const float* data = here.const_data_ptr<float>();
+    return { data, data + here.numel() };
 }
 
 } // namespace

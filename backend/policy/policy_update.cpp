@@ -206,7 +206,7 @@ PolicyUpdate::Accumulated PolicyUpdate::accumulateOwn(
 {
     m_buckets.restart(m_ranks);
     m_model.zeroGradients();
-    const model::AllocationWatch watch;
+    const model::AllocationWatch watch(m_model.options().device.place());
     Accumulated sums;
     const std::vector<MicroBatch> microBatches = pack(miniBatch.groups, tokensPerMicrobatch);
     for (const MicroBatch& microBatch : microBatches) {
@@ -420,7 +420,7 @@ PolicyUpdate::Logprobs PolicyUpdate::logprobsUnder(
     for (std::size_t g = 0; g < groups.size(); ++g)
         out[g].resize(groups[g].rows.size());
     for (const MicroBatch& microBatch : pack(groups, tokensPerMicrobatch)) {
-        const torch::Tensor logprobs = model.score(packedBatch(microBatch), { m_settings.temperature }).logprobs;
+        const torch::Tensor logprobs = model.score(packedBatch(microBatch), { m_settings.temperature }).logprobs.cpu();
         const float* next = logprobs.const_data_ptr<float>();
         for (const GroupRows& part : microBatch)
             for (const TrainRow* row : part.rows) {

@@ -3,6 +3,8 @@
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/model/bench_model.h"
+#include "backend/model/memory.h"
 #include "backend/rollout/decoder.h"
 #include "backend/rollout/rollout_engine.h"
 #include "kernels/cpu_isa.h"
@@ -94,6 +96,32 @@ double ownProductSeconds(const model::Model& model, std::int64_t rows)
     });
 }
 
+std::int64_t cacheMegabytesFor(const model::Model& model, const DecodeBenchSettings& settings)
+{
+    const std::int64_t tokens = settings.promptTokens + settings.newTokens + RolloutOptions().blockTokens;
+    return (settings.sequences * 2 * tokens * model::cacheBytesPerToken(model) >> 20) + 1; // a prompt and its one sample hold the prompt's last block each
+}
+
+// What a step reads at least, half way through: the weights, and the keys and values of all sequences.
+double bytesPerStep(const model::Model& model, const DecodeBenchSettings& settings)
+{
+    const double tokens = static_cast<double>(settings.promptTokens) + 0.5 * static_cast<double>(settings.newTokens);
+    return model::decodingWeightBytes(model) + static_cast<double>(settings.sequences) * tokens * static_cast<double>(model::cacheBytesPerToken(model));
+}
+
+// Of reading and writing together, which is what a copy does.
+double bandwidth(const compute::Device& device)
+{
+    constexpr std::int64_t kBytes = std::int64_t { 1 } << 30;
+    const torch::Tensor from = torch::zeros({ kBytes / 4 }, torch::TensorOptions(torch::kFloat32).device(device.place()));
+    torch::Tensor to = torch::empty_like(from);
+    const double seconds = bestSeconds(kGemmRepeats, [&] {
+        to.copy_(from);
+        device.synchronize();
+    });
+    return 2.0 * static_cast<double>(kBytes) / seconds;
+}
+
 void check(const DecodeBenchSettings& settings)
 {
     if (settings.sequences <= 0 || settings.newTokens <= 0 || settings.promptTokens <= 0 || settings.repeats <= 0)
@@ -104,34 +132,15 @@ void check(const DecodeBenchSettings& settings)
 
 } // namespace
 
-model::ModelConfig demoShape()
-{
-    model::ModelConfig config;
-    config.architecture = model::Architecture::Qwen2;
-    config.vocabularySize = 75;
-    config.hiddenSize = 128;
-    config.intermediateSize = 352;
-    config.layerCount = 3;
-    config.headCount = 4;
-    config.kvHeadCount = 2;
-    config.headDimension = 32;
-    config.maxPositions = 512;
-    config.isTied = true;
-    config.hasQkvBias = true;
-    return config;
-}
-
 DecodeBenchResult measureDecode(const std::filesystem::path& modelFolder, const DecodeBenchSettings& settings, std::stop_token stop)
 {
     check(settings);
-    model::ModelOptions modelOptions;
-    modelOptions.computeType = model::parseComputeType(settings.dtype);
-    const model::Model model = modelFolder.empty()
-        ? model::Model::random(demoShape(), { 1, DrawPurpose::Benchmark, 0, 0, 0 }, modelOptions)
-        : model::Model::load(modelFolder, modelOptions);
+    const model::Model model = model::benchModel({ modelFolder, settings.shape, settings.dtype, settings.device });
 
     RolloutOptions options;
     options.maxSequences = settings.sequences;
+    options.cacheMegabytes = std::max(options.cacheMegabytes, cacheMegabytesFor(model, settings));
+    options.usesGraphs = settings.usesGraphs;
     RolloutEngine engine(model, options);
     SamplingOptions sampling;
     sampling.maxNewTokens = settings.newTokens;
@@ -148,9 +157,17 @@ DecodeBenchResult measureDecode(const std::filesystem::path& modelFolder, const 
         result.prefillSeconds = engine.statistics().prefillSeconds;
         result.decodeSeconds = engine.statistics().decodeSeconds;
         result.cacheBytes = engine.statistics().cacheBytes;
+        result.decodeSteps = engine.statistics().decodeSteps;
+        result.graphSteps = engine.statistics().graphSteps;
+        result.graphProblem = engine.statistics().graphProblem;
     }
     result.tokensPerSecond = static_cast<double>(settings.sequences * settings.newTokens) / result.seconds;
     result.peakMegabytes = peakMegabytes();
+    if (!model.options().device.isProcessor()) {
+        result.bandwidthBytesPerSecond = bandwidth(model.options().device);
+        result.bandwidthLimitTokensPerSecond = static_cast<double>(settings.sequences) * result.bandwidthBytesPerSecond / bytesPerStep(model, settings);
+        return result;
+    }
     result.gemmSecondsPerStep = atenProductSeconds(model, settings.sequences);
     result.gemmLimitTokensPerSecond = static_cast<double>(settings.sequences) / result.gemmSecondsPerStep;
     result.ownGemmLimitTokensPerSecond = static_cast<double>(settings.sequences) / ownProductSeconds(model, settings.sequences);
@@ -161,14 +178,31 @@ DecodeBenchResult measureDecode(const std::filesystem::path& modelFolder, const 
 std::string benchDecode(const std::filesystem::path& modelFolder, const DecodeBenchSettings& settings, std::stop_token stop)
 {
     const DecodeBenchResult result = measureDecode(modelFolder, settings, std::move(stop));
-    const nlohmann::json out = { { "tokens_per_second", result.tokensPerSecond }, { "seconds", result.seconds },
-        { "prefill_seconds", result.prefillSeconds }, { "decode_seconds", result.decodeSeconds },
-        { "gemm_seconds_per_step", result.gemmSecondsPerStep }, { "gemm_limit_tokens_per_second", result.gemmLimitTokensPerSecond },
-        { "own_gemm_limit_tokens_per_second", result.ownGemmLimitTokensPerSecond },
-        { "share_of_gemm_limit", result.tokensPerSecond / result.gemmLimitTokensPerSecond }, { "peak_megabytes", result.peakMegabytes },
-        { "cache_bytes", result.cacheBytes }, { "instruction_set", result.instructionSet }, { "sequences", settings.sequences },
-        { "new_tokens", settings.newTokens }, { "prompt_tokens", settings.promptTokens }, { "threads", at::get_num_threads() },
-        { "dtype", settings.dtype }, { "repeats", settings.repeats } };
+    nlohmann::json out = { { "tokens_per_second", result.tokensPerSecond }, { "seconds", result.seconds },
+        { "prefill_seconds", result.prefillSeconds }, { "decode_seconds", result.decodeSeconds }, { "peak_megabytes", result.peakMegabytes },
+        { "cache_bytes", result.cacheBytes }, { "sequences", settings.sequences }, { "new_tokens", settings.newTokens },
+        { "prompt_tokens", settings.promptTokens }, { "dtype", settings.dtype }, { "device", settings.device },
+        { "repeats", settings.repeats } };
+    if (modelFolder.empty())
+        out["shape"] = settings.shape;
+    if (result.bandwidthBytesPerSecond > 0.0) {
+        out["bandwidth_bytes_per_second"] = result.bandwidthBytesPerSecond;
+        out["bandwidth_limit_tokens_per_second"] = result.bandwidthLimitTokensPerSecond;
+        // The first token of each sequence comes from its prompt.
+        const auto decoded = static_cast<double>(settings.sequences * (settings.newTokens - 1));
+        out["share_of_bandwidth_limit"] = decoded / std::max(result.decodeSeconds, 1e-9) / result.bandwidthLimitTokensPerSecond;
+        out["decode_steps"] = result.decodeSteps;
+        out["graph_steps"] = result.graphSteps;
+        if (!result.graphProblem.empty())
+            out["graph_problem"] = result.graphProblem;
+        return out.dump();
+    }
+    out["gemm_seconds_per_step"] = result.gemmSecondsPerStep;
+    out["gemm_limit_tokens_per_second"] = result.gemmLimitTokensPerSecond;
+    out["own_gemm_limit_tokens_per_second"] = result.ownGemmLimitTokensPerSecond;
+    out["share_of_gemm_limit"] = result.tokensPerSecond / result.gemmLimitTokensPerSecond;
+    out["instruction_set"] = result.instructionSet;
+    out["threads"] = at::get_num_threads();
     return out.dump();
 }
 

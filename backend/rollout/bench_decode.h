@@ -1,7 +1,6 @@
-// `midpoint bench decode`: tokens per second of the rollout engine beside the time of its bare matrix products.
+// `midpoint bench decode`: tokens per second of the rollout engine beside a limit. On the processor that is the time of its bare matrix
+// products; on a device the time in which its memory gives weights, keys and values.
 #pragma once
-
-#include "backend/model/model_config.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -16,6 +15,9 @@ struct DecodeBenchSettings {
     std::int64_t promptTokens = 16;
     std::int64_t repeats = 3;       // the best one counts
     std::string dtype = "float32";
+    std::string device = "cpu";
+    std::string shape = "demo";
+    bool usesGraphs = true;         // on a device
 };
 
 struct DecodeBenchResult {
@@ -23,6 +25,13 @@ struct DecodeBenchResult {
     double seconds = 0.0;
     double prefillSeconds = 0.0;
     double decodeSeconds = 0.0;
+    // On a device only.
+    double bandwidthBytesPerSecond = 0.0; // of its memory, measured by a copy
+    double bandwidthLimitTokensPerSecond = 0.0;
+    std::int64_t decodeSteps = 0;
+    std::int64_t graphSteps = 0;
+    std::string graphProblem;
+    // On the processor only.
     double gemmSecondsPerStep = 0.0;      // ATen's matrix products of one decoding step, alone
     double gemmLimitTokensPerSecond = 0.0;
     double ownGemmLimitTokensPerSecond = 0.0; // with the products that the engine uses
@@ -31,10 +40,7 @@ struct DecodeBenchResult {
     std::string instructionSet;
 };
 
-// The demo's shape: hidden 128, 3 layers, 4 heads of 32, 2 key-value heads, 352, vocabulary 75, tied.
-model::ModelConfig demoShape();
-
-// An empty folder stands for random weights of the demo's shape. Uses ATen's present number of threads.
+// An empty folder stands for random weights of a shape. Uses ATen's present number of threads.
 DecodeBenchResult measureDecode(const std::filesystem::path& modelFolder, const DecodeBenchSettings& settings, std::stop_token stop);
 // The same as one JSON object.
 std::string benchDecode(const std::filesystem::path& modelFolder, const DecodeBenchSettings& settings, std::stop_token stop);

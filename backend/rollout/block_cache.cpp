@@ -9,17 +9,33 @@
 #include <cstring>
 
 namespace midpoint::rollout {
+namespace {
 
-BlockCache::BlockCache(const kernels::PagedCacheShape& shape, std::int64_t layers, std::int64_t blocks)
+constexpr std::int64_t kWordBytes = 8; // a block is copied in words; blocks of 16 tokens are whole ones
+
+} // namespace
+
+BlockCache::BlockCache(
+    const kernels::PagedCacheShape& shape, std::int64_t layers, std::int64_t blocks, const compute::Device& device)
     : m_shape(shape)
     , m_layers(layers)
     , m_blocks(blocks)
-    , m_layerBytes(blocks * shape.blockElements() * kernels::sizeOf(shape.type))
+    , m_layerBytes((blocks + (device.isProcessor() ? 0 : 1)) * shape.blockElements() * kernels::sizeOf(shape.type))
     , m_users(static_cast<std::size_t>(blocks), 0)
 {
     if (blocks == 0) // a budget below one block: every request is refused
         return;
-    const auto bytes = static_cast<std::size_t>(layers * m_layerBytes);
+    if (device.isProcessor()) {
+        reserveAddresses();
+    } else {
+        m_tensor = torch::empty({ layers, blocks + 1, bytesPerBlock(shape, 1) / kWordBytes }, torch::TensorOptions(torch::kInt64).device(device.place()));
+        m_memory = static_cast<std::byte*>(m_tensor.data_ptr());
+    }
+}
+
+void BlockCache::reserveAddresses()
+{
+    const auto bytes = static_cast<std::size_t>(m_layers * m_layerBytes);
     void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         throw Error(ErrorKind::Resource,
@@ -29,7 +45,7 @@ BlockCache::BlockCache(const kernels::PagedCacheShape& shape, std::int64_t layer
 
 BlockCache::~BlockCache()
 {
-    if (m_memory != nullptr)
+    if (m_memory != nullptr && !m_tensor.defined())
         ::munmap(m_memory, static_cast<std::size_t>(m_layers * m_layerBytes));
 }
 
@@ -38,7 +54,10 @@ std::int64_t BlockCache::bytesPerBlock(const kernels::PagedCacheShape& shape, st
     return layers * shape.blockElements() * kernels::sizeOf(shape.type);
 }
 
-std::int64_t BlockCache::touchedBytes() const { return m_untouched * bytesPerBlock(m_shape, m_layers); }
+std::int64_t BlockCache::touchedBytes() const
+{
+    return m_tensor.defined() ? static_cast<std::int64_t>(m_tensor.nbytes()) : m_untouched * bytesPerBlock(m_shape, m_layers);
+}
 
 void BlockCache::clear()
 {
@@ -76,6 +95,10 @@ void BlockCache::release(std::int32_t block)
 std::int32_t BlockCache::copy(std::int32_t block)
 {
     const std::int32_t fresh = take();
+    if (m_tensor.defined()) {
+        m_tensor.select(1, fresh).copy_(m_tensor.select(1, block));
+        return fresh;
+    }
     const std::int64_t bytes = m_shape.blockElements() * kernels::sizeOf(m_shape.type);
     for (std::int64_t l = 0; l < m_layers; ++l)
         std::memcpy(layer(l) + fresh * bytes, layer(l) + block * bytes, static_cast<std::size_t>(bytes));

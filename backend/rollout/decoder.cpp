@@ -1,7 +1,6 @@
 #include "backend/rollout/decoder.h"
 
 #include "backend/core/error.h"
-#include "backend/core/text.h"
 #include "kernels/rms_norm.h"
 #include "kernels/swiglu.h"
 
@@ -17,13 +16,6 @@ using kernels::PackedMatrix;
 // Weights up to this size stay in a core's caches, so that every thread may read all of them for its own rows.
 constexpr std::int64_t kSmallModelBytes = std::int64_t { 8 } << 20;
 constexpr std::int64_t kFewestRowsPerThread = 8;
-
-ElementType elementType(torch::ScalarType type)
-{
-    return type == torch::kFloat32 ? ElementType::Float32
-        : type == torch::kBFloat16 ? ElementType::BFloat16
-                                   : ElementType::Float16;
-}
 
 const void* dataOf(const torch::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
 
@@ -54,14 +46,13 @@ void Decoder::Buffer::copyRow(std::int64_t from, std::int64_t to)
 
 Decoder::Decoder(const model::Model& model, std::int64_t blockTokens)
     : m_model(model)
-    , m_type(elementType(model.options().computeType))
+    , m_type(compute::elementType(model.options().computeType))
     , m_cacheShape { roundUpTo(blockTokens, kernels::kPagedBlockUnit), model.config().kvHeadCount, model.config().headDimension, m_type }
     , m_rotary { model.rotaryCosine().const_data_ptr<float>(), model.rotarySine().const_data_ptr<float>(), model.rotaryCosine().size(0) }
     , m_vocabulary(model.config().vocabularySize)
     , m_layers(static_cast<std::size_t>(model.config().layerCount))
 {
-    if (!model.options().device.is_cpu())
-        throw Error(ErrorKind::Resource, concat("rollouts run on the CPU; the model is on ", model.options().device.str()));
+    MIDPOINT_ASSERT(model.options().device.isProcessor(), "devices decode with DeviceDecoder");
 }
 
 void Decoder::refresh()

@@ -1,4 +1,4 @@
-// The model as decoding sees it: one token of each sequence (or the tokens of prompts) in, logits of the next token out, keys and
+// The model as decoding on the processor sees it: one token of each sequence (or the tokens of prompts) in, logits of the next token out, keys and
 // values kept in the paged cache. The weights are the model's own, copied into the order in which few rows are multiplied fastest.
 #pragma once
 

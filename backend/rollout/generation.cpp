@@ -3,17 +3,14 @@
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
-#include "kernels/sample.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace midpoint::rollout {
 namespace {
 
 constexpr std::int64_t kMebibyte = 1 << 20;
 constexpr std::int64_t kMostPrefillLogits = 4 << 20; // 16 MiB of next-token logits of prompts at once
-constexpr std::int64_t kMostDecodeLogits = 16 << 20; // 64 MiB of next-token logits of sequences at once
 
 std::vector<bool> endTokens(const model::ModelConfig& config, const SamplingOptions& sampling)
 {
@@ -38,7 +35,7 @@ std::int64_t sizeOf(const std::vector<std::int32_t>& tokens) { return static_cas
 
 } // namespace
 
-Generation::Generation(const model::Model& model, Decoder& decoder, BlockCache& cache, const RolloutOptions& options,
+Generation::Generation(const model::Model& model, StepDecoder& decoder, BlockCache& cache, const RolloutOptions& options,
     const SamplingOptions& sampling, std::span<const RolloutRequest> requests)
     : m_model(model)
     , m_decoder(decoder)
@@ -51,6 +48,10 @@ Generation::Generation(const model::Model& model, Decoder& decoder, BlockCache& 
 {
     check();
     sortRequests();
+    std::int64_t longest = 1;
+    for (const RolloutRequest& request : requests)
+        longest = std::max(longest, sizeOf(request.promptTokens) + maxNewTokens(request));
+    m_decoder.prepare(longest, sampleSettings(sampling), cache);
 }
 
 void Generation::check() const
@@ -125,14 +126,17 @@ std::vector<std::vector<Response>> Generation::run(std::stop_token stop, const R
         const double started = clock.steadySeconds();
         refill();
         const double filled = clock.steadySeconds();
-        if (!m_active.empty())
-            decodeStep();
+        const bool hasBegun = beginStep();
+        if (std::ssize(m_begun) > m_decoder.stepsAhead() || (!hasBegun && !m_begun.empty()))
+            fetchStep();
         m_statistics.prefillSeconds += filled - started;
         m_statistics.decodeSeconds += clock.steadySeconds() - filled;
         if (progress)
             progress(m_finished, all);
     }
     m_statistics.cacheBytes = m_cache.touchedBytes();
+    m_statistics.graphSteps = m_decoder.graphSteps();
+    m_statistics.graphProblem = m_decoder.graphProblem();
     return std::move(m_responses);
 }
 
@@ -195,50 +199,26 @@ void Generation::prefill(const std::vector<std::size_t>& chosen)
             group.table.push_back(m_cache.take());
         m_statistics.promptTokens += sizeOf(m_requests[index].promptTokens);
     }
-    std::vector<float> logits(groups.size() * static_cast<std::size_t>(m_decoder.vocabulary()));
-    prefillRows(groups, logits);
+    std::vector<PromptRead> reads;
+    for (const Group& group : groups) {
+        const RolloutRequest& request = m_requests[group.request];
+        PromptRead& read = reads.emplace_back();
+        read.tokens = request.promptTokens;
+        read.table = group.table;
+        for (std::int64_t s = 0; s < request.samples; ++s)
+            read.draws.push_back(streamOf(request, s));
+    }
+    m_decoder.readPrompts(reads);
     for (std::size_t g = 0; g < groups.size(); ++g) {
-        drawFirstTokens(groups[g], logits.data() + static_cast<std::ptrdiff_t>(g) * m_decoder.vocabulary());
+        groups[g].tokens = std::move(reads[g].drawn);
+        groups[g].logprobs = std::move(reads[g].logprobs);
         m_started.push_back(std::move(groups[g]));
     }
 }
 
-// All prompt tokens of the groups, in pieces of at most prefillTokens rows.
-void Generation::prefillRows(std::vector<Group>& groups, std::vector<float>& logits)
+PhiloxStream Generation::streamOf(const RolloutRequest& request, std::int64_t sample) const
 {
-    std::vector<DecodeRow> rows;
-    std::vector<std::int64_t> wanted;
-    std::int64_t done = 0;
-    const auto flush = [&] {
-        m_decoder.prefill(rows, wanted, m_cache, logits.data() + done * m_decoder.vocabulary());
-        done += static_cast<std::int64_t>(wanted.size());
-        rows.clear();
-        wanted.clear();
-    };
-    for (const Group& group : groups) {
-        const std::vector<std::int32_t>& prompt = m_requests[group.request].promptTokens;
-        for (std::size_t t = 0; t < prompt.size(); ++t) {
-            rows.push_back({ prompt[t], static_cast<std::int64_t>(t), group.table.data() });
-            if (t + 1 == prompt.size())
-                wanted.push_back(static_cast<std::int64_t>(rows.size()) - 1);
-            if (static_cast<std::int64_t>(rows.size()) == m_options.prefillTokens)
-                flush();
-        }
-    }
-    if (!rows.empty())
-        flush();
-}
-
-void Generation::drawFirstTokens(Group& group, const float* logits) const
-{
-    const RolloutRequest& request = m_requests[group.request];
-    for (std::int64_t s = 0; s < request.samples; ++s) {
-        const Rng rng({ m_sampling.seed, drawPurposeOf(request.purpose), request.step, request.prompt, request.firstSample + s });
-        const double uniform = rng.uniformAt(0);
-        kernels::sample(sampleSettings(m_sampling),
-            { 1, m_decoder.vocabulary(), m_decoder.vocabulary(), logits, &uniform, &group.tokens.emplace_back(),
-                &group.logprobs.emplace_back() });
-    }
+    return philoxStream({ m_sampling.seed, drawPurposeOf(request.purpose), request.step, request.prompt, request.firstSample + sample });
 }
 
 bool Generation::startSample(Group& group)
@@ -247,16 +227,21 @@ bool Generation::startSample(Group& group)
     const std::int64_t need = blocksOfSequence(request);
     if (need > spareBlocks())
         return false;
-    const std::int64_t sample = group.nextSample++;
-    Sequence sequence { group.request, sample, sizeOf(request.promptTokens), need, {},
-        Rng({ m_sampling.seed, drawPurposeOf(request.purpose), request.step, request.prompt, request.firstSample + sample }) };
+    Sequence sequence;
+    sequence.request = group.request;
+    sequence.sample = group.nextSample++;
+    sequence.serial = m_serials++;
+    sequence.length = sizeOf(request.promptTokens) + 1;
+    sequence.draws = 1;
+    sequence.reserved = need;
+    sequence.stream = streamOf(request, sequence.sample);
     m_reserved += need;
-    const std::int64_t whole = sequence.length / m_cache.shape().blockTokens;
-    append(sequence, group.tokens[static_cast<std::size_t>(sample)], group.logprobs[static_cast<std::size_t>(sample)]);
+    append(sequence, group.tokens[static_cast<std::size_t>(sequence.sample)], group.logprobs[static_cast<std::size_t>(sequence.sample)]);
     if (isFinished(sequence)) {
         retire(sequence);
         return true;
     }
+    const std::int64_t whole = sizeOf(request.promptTokens) / m_cache.shape().blockTokens;
     sequence.table.assign(group.table.begin(), group.table.begin() + whole);
     for (const std::int32_t block : sequence.table)
         m_cache.share(block);
@@ -265,7 +250,13 @@ bool Generation::startSample(Group& group)
         --sequence.reserved;
         --m_reserved;
     }
-    m_active.push_back(std::move(sequence));
+    if (m_freeSlots.empty()) {
+        m_freeSlots.push_back(static_cast<std::int32_t>(m_slots.size()));
+        m_slots.emplace_back();
+    }
+    m_active.push_back(m_freeSlots.back());
+    m_freeSlots.pop_back();
+    m_slots[static_cast<std::size_t>(m_active.back())] = std::move(sequence);
     return true;
 }
 
@@ -275,65 +266,92 @@ void Generation::finishGroup(Group& group)
         m_cache.release(block);
 }
 
-void Generation::decodeStep()
+bool Generation::beginStep()
 {
-    const std::int64_t vocabulary = m_decoder.vocabulary();
-    const auto count = static_cast<std::int64_t>(m_active.size());
     m_rows.clear();
-    m_uniform.clear();
-    for (Sequence& sequence : m_active) {
-        const std::int64_t position = sequence.length - 1;
-        if (m_cache.blocksFor(sequence.length) > sizeOf(sequence.table)) {
-            sequence.table.push_back(m_cache.take());
-            --sequence.reserved;
-            --m_reserved;
-        }
-        const std::vector<std::int32_t>& tokens = m_responses[sequence.request][static_cast<std::size_t>(sequence.sample)].tokens;
-        m_rows.push_back({ tokens.back(), position, sequence.table.data() });
-        m_uniform.push_back(sequence.rng.uniformAt(tokens.size()));
+    Step step;
+    for (const std::int32_t slot : m_active) {
+        Sequence& sequence = m_slots[static_cast<std::size_t>(slot)];
+        if (sequence.draws >= maxNewTokens(m_requests[sequence.request]))
+            continue; // its last tokens are under way
+        m_rows.push_back(rowOf(slot, std::ssize(m_rows)));
+        step.push_back({ slot, sequence.serial });
     }
-    m_tokens.resize(static_cast<std::size_t>(count));
-    m_logprobs.resize(static_cast<std::size_t>(count));
-    // Logits of all rows at once only while they are few.
-    const std::int64_t rowsAtOnce = m_decoder.splitsRows() ? count : std::clamp<std::int64_t>(kMostDecodeLogits / vocabulary, 1, count);
-    m_logits.resize(static_cast<std::size_t>(rowsAtOnce * vocabulary));
-    m_decoder.reserve(count);
-    m_decoder.forEachRange(count, [&](std::int64_t begin, std::int64_t end) {
-        m_decoder.decodeRange(m_rows, begin, end, m_cache);
-        for (std::int64_t first = begin; first < end; first += rowsAtOnce) {
-            const std::int64_t last = std::min(end, first + rowsAtOnce);
-            float* logits = m_logits.data() + (m_decoder.splitsRows() ? first * vocabulary : 0);
-            m_decoder.logits(first, last, logits);
-            kernels::sample(sampleSettings(m_sampling),
-                { last - first, vocabulary, vocabulary, logits, m_uniform.data() + first, m_tokens.data() + first,
-                    m_logprobs.data() + first });
-        }
-    });
+    if (m_rows.empty())
+        return false;
+    m_decoder.begin(m_rows);
+    m_begun.push_back(std::move(step));
     ++m_statistics.decodeSteps;
-
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < m_active.size(); ++i) {
-        append(m_active[i], m_tokens[i], m_logprobs[i]);
-        if (isFinished(m_active[i]))
-            retire(m_active[i]);
-        else if (kept++ != i)
-            m_active[kept - 1] = std::move(m_active[i]);
-    }
-    m_active.erase(m_active.begin() + static_cast<std::ptrdiff_t>(kept), m_active.end());
+    return true;
 }
 
-void Generation::append(Sequence& sequence, std::int32_t token, float logprob)
+StepRow Generation::rowOf(std::int32_t slot, std::int64_t row)
 {
-    Response& response = m_responses[sequence.request][static_cast<std::size_t>(sequence.sample)];
+    Sequence& sequence = m_slots[static_cast<std::size_t>(slot)];
+    StepRow out;
+    if (m_cache.blocksFor(sequence.length) > sizeOf(sequence.table)) {
+        sequence.table.push_back(m_cache.take());
+        --sequence.reserved;
+        --m_reserved;
+        out.hasNewBlock = true;
+    }
+    const std::vector<std::int32_t>& known = responseOf(sequence).tokens;
+    out.slot = slot;
+    out.isNew = sequence.lastRow < 0;
+    out.table = sequence.table;
+    out.position = sequence.length - 1;
+    if (sizeOf(known) == sequence.draws)
+        out.token = known.back();
+    else
+        out.source = sequence.lastRow;
+    out.stream = sequence.stream;
+    out.draw = sequence.draws;
+    sequence.lastRow = row;
+    ++sequence.length;
+    ++sequence.draws;
+    return out;
+}
+
+void Generation::fetchStep()
+{
+    const Step step = std::move(m_begun.front());
+    m_begun.pop_front();
+    const StepResult result = m_decoder.fetch();
+    bool hasEnded = false;
+    for (std::size_t row = 0; row < step.size(); ++row) {
+        Sequence& sequence = m_slots[static_cast<std::size_t>(step[row].slot)];
+        if (sequence.serial != step[row].serial)
+            continue; // it ended before, and this was drawn in vain
+        append(sequence, result.tokens[row], result.logprobs[row]);
+        if (!isFinished(sequence))
+            continue;
+        retire(sequence);
+        sequence.serial = -1;
+        m_freeSlots.push_back(step[row].slot);
+        hasEnded = true;
+    }
+    if (hasEnded)
+        std::erase_if(m_active, [&](std::int32_t slot) { return m_slots[static_cast<std::size_t>(slot)].serial < 0; });
+}
+
+Response& Generation::responseOf(const Sequence& sequence)
+{
+    return m_responses[sequence.request][static_cast<std::size_t>(sequence.sample)];
+}
+
+void Generation::append(const Sequence& sequence, std::int32_t token, float logprob)
+{
+    if (token < 0)
+        throw Error(ErrorKind::Numeric, concat("sampling: the logits of prompt ", m_requests[sequence.request].prompt, " are not finite"));
+    Response& response = responseOf(sequence);
     response.tokens.push_back(token);
     response.logprobs.push_back(logprob);
-    ++sequence.length;
     ++m_statistics.newTokens;
 }
 
 bool Generation::isFinished(const Sequence& sequence)
 {
-    Response& response = m_responses[sequence.request][static_cast<std::size_t>(sequence.sample)];
+    Response& response = responseOf(sequence);
     if (m_isEnd[static_cast<std::size_t>(response.tokens.back())])
         response.finish = FinishReason::EndOfSequence;
     else if (sizeOf(response.tokens) >= maxNewTokens(m_requests[sequence.request]))
@@ -347,6 +365,7 @@ void Generation::retire(Sequence& sequence)
 {
     for (const std::int32_t block : sequence.table)
         m_cache.release(block);
+    sequence.table.clear();
     m_reserved -= sequence.reserved;
     sequence.reserved = 0;
     ++m_finished;

@@ -1,9 +1,11 @@
-// One call of RolloutEngine::generate(): which sequences are decoded now, which wait, and what they have drawn.
+// One call of RolloutEngine::generate(): which sequences are decoded now, which wait, and what they have drawn. How long a sequence
+// is, is known without its tokens, so steps can begin before the tokens of earlier ones are there; what a sequence draws after its
+// end is dropped.
 #pragma once
 
 #include "backend/rollout/block_cache.h"
-#include "backend/rollout/decoder.h"
 #include "backend/rollout/rollout_engine.h"
+#include "backend/rollout/step_decoder.h"
 
 #include <cstdint>
 #include <deque>
@@ -16,7 +18,7 @@ namespace midpoint::rollout {
 class Generation {
 public:
     // Checks the requests against the model and the cache's budget.
-    Generation(const model::Model& model, Decoder& decoder, BlockCache& cache, const RolloutOptions& options,
+    Generation(const model::Model& model, StepDecoder& decoder, BlockCache& cache, const RolloutOptions& options,
         const SamplingOptions& sampling, std::span<const RolloutRequest> requests);
 
     std::vector<std::vector<Response>> run(std::stop_token stop, const RolloutEngine::Progress& progress);
@@ -31,14 +33,23 @@ private:
         std::vector<float> logprobs;
         std::int64_t nextSample = 0;
     };
+    // A sequence keeps its slot until its end is known.
     struct Sequence {
         std::size_t request = 0;
         std::int64_t sample = 0;
-        std::int64_t length = 0;            // tokens of prompt and response
+        std::int64_t serial = 0;            // of all sequences
+        std::int64_t length = 0;            // tokens of prompt and response, also those being drawn
+        std::int64_t draws = 0;             // of the response, also those under way
+        std::int64_t lastRow = -1;          // in the step that began last; -1: in none yet
         std::int64_t reserved = 0;          // blocks that it may still take
         std::vector<std::int32_t> table;
-        Rng rng;
+        PhiloxStream stream;
     };
+    struct SlotInStep {
+        std::int32_t slot = 0;
+        std::int64_t serial = 0;
+    };
+    using Step = std::vector<SlotInStep>;   // by row
 
     void check() const;
     void sortRequests();
@@ -50,18 +61,20 @@ private:
     void refill();
     std::vector<std::size_t> nextRequests();
     void prefill(const std::vector<std::size_t>& chosen);
-    void prefillRows(std::vector<Group>& groups, std::vector<float>& logits);
-    void drawFirstTokens(Group& group, const float* logits) const;
+    PhiloxStream streamOf(const RolloutRequest& request, std::int64_t sample) const;
     bool startSample(Group& group); // false: no room yet
     void finishGroup(Group& group);
 
-    void decodeStep();
-    void append(Sequence& sequence, std::int32_t token, float logprob);
+    bool beginStep();                       // false: no sequence can go on before more tokens are known
+    StepRow rowOf(std::int32_t slot, std::int64_t row);
+    void fetchStep();
+    Response& responseOf(const Sequence& sequence);
+    void append(const Sequence& sequence, std::int32_t token, float logprob);
     bool isFinished(const Sequence& sequence);
     void retire(Sequence& sequence);
 
     const model::Model& m_model;
-    Decoder& m_decoder;
+    StepDecoder& m_decoder;
     BlockCache& m_cache;                    // empty at the beginning
     const RolloutOptions& m_options;
     const SamplingOptions& m_sampling;
@@ -70,16 +83,15 @@ private:
     std::int64_t m_reserved = 0;            // blocks promised to sequences
     std::deque<std::size_t> m_waiting;      // requests, longest expected first
     std::deque<Group> m_started;            // groups with samples that do not decode yet
-    std::vector<Sequence> m_active;
+    std::vector<Sequence> m_slots;
+    std::vector<std::int32_t> m_freeSlots;
+    std::vector<std::int32_t> m_active;     // slots of the sequences that decode, in the order of their start
+    std::int64_t m_serials = 0;
+    std::deque<Step> m_begun;               // steps whose results are not fetched
+    std::vector<StepRow> m_rows;
     std::vector<std::vector<Response>> m_responses;
     std::int64_t m_finished = 0;
     RolloutStatistics m_statistics;
-
-    std::vector<DecodeRow> m_rows;
-    std::vector<float> m_logits;
-    std::vector<double> m_uniform;
-    std::vector<std::int32_t> m_tokens;
-    std::vector<float> m_logprobs;
 };
 
 } // namespace midpoint::rollout

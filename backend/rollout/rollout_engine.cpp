@@ -2,8 +2,8 @@
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
-#include "backend/rollout/decoder.h"
 #include "backend/rollout/generation.h"
+#include "backend/rollout/step_decoder.h"
 
 namespace midpoint::rollout {
 namespace {
@@ -29,14 +29,15 @@ struct RolloutEngine::State {
     State(const model::Model& of, const RolloutOptions& settings)
         : model(of)
         , options(settings)
-        , decoder(of, settings.blockTokens)
-        , cache(decoder.cacheShape(), decoder.layers(),
-              settings.cacheMegabytes * kMebibyte / BlockCache::bytesPerBlock(decoder.cacheShape(), decoder.layers()))
+        , decoder(makeStepDecoder(of, settings))
+        , cache(decoder->cacheShape(), decoder->layers(),
+              settings.cacheMegabytes * kMebibyte / BlockCache::bytesPerBlock(decoder->cacheShape(), decoder->layers()),
+              of.options().device)
     {
     }
     const model::Model& model;
     RolloutOptions options;
-    Decoder decoder;
+    std::unique_ptr<StepDecoder> decoder;
     BlockCache cache; // kept between calls, so that its memory is not fetched from the system again
     RolloutStatistics statistics;
 };
@@ -56,15 +57,14 @@ RolloutEngine::RolloutEngine(RolloutEngine&&) noexcept = default;
 std::vector<std::vector<Response>> RolloutEngine::generate(
     std::span<const RolloutRequest> requests, const SamplingOptions& sampling, std::stop_token stop, const Progress& progress)
 {
-    m_state->decoder.refresh();
     m_state->cache.clear();
-    Generation generation(m_state->model, m_state->decoder, m_state->cache, m_state->options, sampling, requests);
+    Generation generation(m_state->model, *m_state->decoder, m_state->cache, m_state->options, sampling, requests);
     auto responses = generation.run(std::move(stop), progress);
     m_state->statistics = generation.statistics();
     return responses;
 }
 
 const RolloutStatistics& RolloutEngine::statistics() const { return m_state->statistics; }
-std::int64_t RolloutEngine::packedBytes() const { return m_state->decoder.packedBytes(); }
+std::int64_t RolloutEngine::packedBytes() const { return m_state->decoder->packedBytes(); }
 
 } // namespace midpoint::rollout

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 namespace midpoint::rollout {
@@ -20,6 +21,7 @@ struct RolloutOptions {
     std::int64_t cacheMegabytes = 2048; // budget of the key-value cache (MiB); allocated as far as needed
     std::int64_t blockTokens = 16;      // rounded up to a multiple of 16
     std::int64_t prefillTokens = 2048;  // prompt tokens computed at once
+    bool usesGraphs = true;             // on devices: steps of decoding are recorded as graphs
 };
 
 struct SamplingOptions {
@@ -57,6 +59,8 @@ struct RolloutStatistics {
     std::int64_t peakSequences = 0;
     std::int64_t peakBlocks = 0;
     std::int64_t cacheBytes = 0;      // memory of the cache at the end
+    std::int64_t graphSteps = 0;      // of the decoding steps, on a device
+    std::string graphProblem;         // why there are none although they are wanted
     double prefillSeconds = 0.0;
     double decodeSeconds = 0.0;
 };

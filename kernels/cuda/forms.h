@@ -29,6 +29,8 @@ template <typename Launch>
 void launchSample(const Launch& launch, const SampleSettings& settings, const SampleArguments& arguments);
 
 template <typename Launch>
+void launchDecodeRows(const Launch& launch, const DecodeRowsArguments& arguments);
+template <typename Launch>
 void launchPagedWrite(const Launch& launch, const PagedCacheShape& shape, const PagedWriteArguments& arguments);
 template <typename Launch>
 void launchPagedAttention(const Launch& launch, const PagedCacheShape& shape, const PagedAttentionArguments& arguments,

@@ -69,11 +69,17 @@ public:
         expect(settings.temperature >= 0 && settings.topK >= 0 && settings.topP > 0 && settings.topP <= 1, "sample", "temperature ",
             settings.temperature, ", top-k ", settings.topK, ", top-p ", settings.topP);
         expect(arguments.rows >= 0 && arguments.vocabulary > 0 && arguments.vocabulary <= kLargestVocabulary
-                && arguments.stride >= arguments.vocabulary,
+                && (arguments.stride == 0 || arguments.stride >= arguments.vocabulary),
             "sample", arguments.rows, " rows of ", arguments.vocabulary, " logits, stride ", arguments.stride);
         launchSample(m_launch(stream), settings, arguments);
     }
 
+    void decodeRows(const DecodeRowsArguments& arguments, Stream stream) override
+    {
+        expect(arguments.rows >= 0 && arguments.blockTokens > 0 && arguments.tableStride > 0, "rows of a decoding step", arguments.rows,
+            " rows, blocks of ", arguments.blockTokens, " tokens, block tables of ", arguments.tableStride, " entries");
+        launchDecodeRows(m_launch(stream), arguments);
+    }
     void pagedWrite(const PagedCacheShape& shape, const PagedWriteArguments& arguments, Stream stream) override
     {
         check(shape);

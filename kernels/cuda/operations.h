@@ -6,6 +6,7 @@
 #pragma once
 
 #include "backend/core/philox.h"
+#include "kernels/decode_rows.h"
 #include "kernels/packed_attention.h"
 #include "kernels/packed_linear.h"
 #include "kernels/paged_attention.h"
@@ -110,6 +111,7 @@ public:
     virtual void uniformNumbers(const UniformArguments& arguments, Stream stream) = 0;
     virtual void sample(const SampleSettings& settings, const SampleArguments& arguments, Stream stream) = 0;
 
+    virtual void decodeRows(const DecodeRowsArguments& arguments, Stream stream) = 0;
     virtual void pagedWrite(const PagedCacheShape& shape, const PagedWriteArguments& arguments, Stream stream) = 0;
     // No row sees more than `longest` tokens.
     virtual void pagedAttention(const PagedCacheShape& shape, const PagedAttentionArguments& arguments, std::int64_t longest,

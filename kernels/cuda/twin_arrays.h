@@ -84,6 +84,13 @@ public:
         return array;
     }
 
+    template <typename Item>
+    void fetch(std::vector<Item>& items) const
+    {
+        m_module.copyToHost(items.data(), m_memory, m_bytes, nullptr);
+        m_module.wait(nullptr);
+    }
+
 private:
     Module& m_module;
     std::int64_t m_bytes;

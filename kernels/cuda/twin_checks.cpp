@@ -254,7 +254,7 @@ void Twins::sample()
 namespace {
 
 constexpr void (Twins::*kRuns[])() = { &Twins::rmsNorm, &Twins::rotary, &Twins::swiglu, &Twins::tokenLogprob, &Twins::uniformNumbers,
-    &Twins::sample, &Twins::pagedAttention, &Twins::packedAttention, &Twins::linear };
+    &Twins::sample, &Twins::decodeRows, &Twins::pagedAttention, &Twins::packedAttention, &Twins::linear };
 static_assert(std::size(kRuns) == std::size(kTwinOperations));
 
 } // namespace

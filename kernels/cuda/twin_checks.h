@@ -21,7 +21,7 @@ using TwinReport = std::function<void(const TwinResult&)>;
 
 enum class TwinSizes : std::uint8_t { Small, Large }; // Large: those too that take long where a device is emulated
 
-inline constexpr const char* kTwinOperations[] = { "rms_norm", "rotary", "swiglu", "token_logprob", "uniform_numbers", "sample",
+inline constexpr const char* kTwinOperations[] = { "rms_norm", "rotary", "swiglu", "token_logprob", "uniform_numbers", "sample", "decode_rows",
     "paged_attention", "packed_attention", "linear" };
 // Throws Error{Internal} for an operation that is not among kTwinOperations, Error{Resource} for what the device reports.
 void compareTwins(const std::string& operation, Module& module, TwinSizes sizes, const TwinReport& report);

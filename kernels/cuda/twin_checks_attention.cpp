@@ -2,6 +2,8 @@
 #include "kernels/cuda/packed_tiles.h"
 #include "kernels/cuda/twins.h"
 
+#include <bit>
+
 namespace midpoint::kernels::cuda {
 
 void Twins::comparePaged(
@@ -147,6 +149,60 @@ void Twins::linear()
                     return Arrays { dY.fetch(yType) };
                 });
             }
+}
+
+// Sequences whose tokens are known to the host and such whose tokens only the step before knows.
+void Twins::decodeRows()
+{
+    constexpr std::int64_t kTableStride = 9, kBlockTokens = 16;
+    for (const std::int64_t rows : { 0, 1, 129, 300 }) {
+        Rng draws = rng();
+        std::vector<DecodeRowPlan> plan;
+        std::vector<std::int32_t> drawn, tables;
+        for (std::int64_t r = 0; r < rows; ++r) {
+            const std::int64_t position = draws.below(kTableStride * kBlockTokens);
+            plan.push_back({ philoxStream({ 3, DrawPurpose::TrainRollout, r / 7, r * r, r % 16 }), draws.below(1 << 20), position,
+                static_cast<std::int32_t>(draws.below(1000)), static_cast<std::int32_t>(draws.below(rows + 1)) - 1,
+                static_cast<std::int32_t>(rows - 1 - r), position % kBlockTokens == 0 ? static_cast<std::int32_t>(r) : -1 });
+            drawn.push_back(r == 5 ? -1 : static_cast<std::int32_t>(draws.below(1000)));
+        }
+        for (std::int64_t i = 0; i < rows * kTableStride; ++i)
+            tables.push_back(static_cast<std::int32_t>(draws.below(500)));
+        // Everything as whole numbers: tables by their distance from the first one, random numbers by their bits.
+        const auto asNumbers = [](const std::vector<std::int64_t>& token, const std::vector<std::int64_t>& position, const std::vector<PagedRow>& row,
+                                   const std::int32_t* base, const std::vector<double>& uniform, const std::vector<std::int32_t>& table) {
+            std::vector<std::int64_t> numbers(token);
+            numbers.insert(numbers.end(), position.begin(), position.end());
+            for (const PagedRow& item : row)
+                numbers.insert(numbers.end(), { item.table - base, item.length });
+            for (const double number : uniform)
+                numbers.push_back(std::bit_cast<std::int64_t>(number));
+            numbers.insert(numbers.end(), table.begin(), table.end());
+            return numbers;
+        };
+        const auto count = static_cast<std::size_t>(rows);
+        std::vector<std::int64_t> token(count), position(count);
+        std::vector<PagedRow> row(count);
+        std::vector<double> uniform(count);
+        std::vector<std::int32_t> expectedTables = tables;
+        decodeRowsReference({ rows, plan.data(), drawn.data(), expectedTables.data(), kTableStride, kBlockTokens, token.data(), position.data(),
+            row.data(), uniform.data() });
+        const std::vector<std::int64_t> expected = asNumbers(token, position, row, expectedTables.data(), uniform, expectedTables);
+
+        const DeviceArray dPlan(m_module, plan), dDrawn(m_module, drawn), dTables(m_module, tables), dToken(m_module, rows * 8);
+        const DeviceArray dPosition(m_module, rows * 8), dRow(m_module, rows * static_cast<std::int64_t>(sizeof(PagedRow))), dUniform(m_module, rows * 8);
+        operations().decodeRows({ rows, dPlan.data<DecodeRowPlan>(), dDrawn.data<std::int32_t>(), dTables.data<std::int32_t>(), kTableStride,
+                                    kBlockTokens, dToken.data<std::int64_t>(), dPosition.data<std::int64_t>(), dRow.data<PagedRow>(), dUniform.data<double>() },
+            nullptr);
+        dToken.fetch(token);
+        dPosition.fetch(position);
+        dRow.fetch(row);
+        dUniform.fetch(uniform);
+        std::vector<std::int32_t> foundTables = tables;
+        dTables.fetch(foundTables);
+        const std::vector<std::int64_t> found = asNumbers(token, position, row, dTables.data<std::int32_t>(), uniform, foundTables);
+        m_report({ m_operation, concat(rows, " rows"), found == expected ? 0.0 : 1.0, 0 });
+    }
 }
 
 } // namespace midpoint::kernels::cuda

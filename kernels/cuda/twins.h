@@ -60,6 +60,7 @@ public:
     void tokenLogprob();
     void uniformNumbers();
     void sample();
+    void decodeRows();
     void pagedAttention();
     void packedAttention();
     void linear();

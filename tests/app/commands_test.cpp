@@ -250,6 +250,10 @@ TEST_F(InFolder, Doctor_SelfTest_WritesOneReport)
     else
         EXPECT_GT(report["selftest"]["all_reduce"]["gigabytes_per_second"].get<double>(), 0.0) << report["selftest"]["all_reduce"];
     EXPECT_EQ(report["selftest"]["demo"]["steps"], 2) << report["selftest"]["demo"];
+    if (report["cuda"].contains("problem"))
+        EXPECT_EQ(report["selftest"]["gpu"]["skipped"], report["cuda"]["problem"]);
+    else
+        EXPECT_EQ(report["selftest"]["gpu"]["demo"]["steps"], 2) << report["selftest"]["gpu"];
     EXPECT_TRUE(std::filesystem::exists(report["engine"]["torch"]["folder"].get<std::string>()));
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(m_folder.path()), {}), 1) << "only the report is left";
 }

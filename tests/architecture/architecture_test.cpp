@@ -20,7 +20,7 @@ struct Include {
 
 // Upper layers first: each may include those before it and itself.
 const std::vector<std::string> kLayers = { "backend/core", "backend/config", "backend/store", "backend/launch",
-    "backend/data", "backend/tokenizer", "backend/reward", "backend/difficulty", "backend/replay", "kernels",
+    "backend/data", "backend/tokenizer", "backend/reward", "backend/difficulty", "backend/replay", "kernels", "backend/compute",
     "backend/model", "backend/rollout", "backend/predictor", "backend/policy", "backend/distributed",
     "backend/checkpoint", "backend/engine" };
 constexpr std::size_t kFirstTorchLayer = 9; // kernels
