@@ -94,7 +94,7 @@ protected:
     void TestBody() override
     {
         for (const bool checkpointing : { false, true }) {
-            Model model = Model::load(m_folder, { .activationCheckpointing = checkpointing });
+            Model model = Model::load(m_folder, { .device = {}, .activationCheckpointing = checkpointing });
             checkGradients(model);
         }
         const Model model = Model::load(m_folder);

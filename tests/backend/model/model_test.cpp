@@ -153,7 +153,7 @@ TEST(Model, Gradients_OfLogprobsAndEntropy_EqualDifferenceQuotients)
 TEST(Model, ActivationCheckpointing_OnOrOff_GivesTheSameBits)
 {
     Model kept = tinyModel();
-    Model again = tinyModel(Architecture::Qwen2, { .activationCheckpointing = true });
+    Model again = tinyModel(Architecture::Qwen2, { .device = {}, .activationCheckpointing = true });
     const GroupBatches batches = groupBatches();
     const Outcome a = runAll(kept, { &batches.packed, 1 });
     const Outcome b = runAll(again, { &batches.packed, 1 });
@@ -191,7 +191,7 @@ TEST(Model, LowPrecision_ScoresAndGradients_AreCloseToFloat32)
     Model exact = tinyModel();
     const Outcome expected = runAll(exact, { &batches.packed, 1 });
     for (const torch::ScalarType type : { torch::kBFloat16, torch::kHalf }) {
-        Model model = tinyModel(Architecture::Qwen2, { .computeType = type });
+        Model model = tinyModel(Architecture::Qwen2, { .computeType = type, .device = {} });
         EXPECT_EQ(model.weights().head.scalar_type(), type);
         const Outcome found = runAll(model, { &batches.packed, 1 });
         EXPECT_LT((found.logprobs - expected.logprobs).abs().mean().item<double>(), type == torch::kHalf ? 0.005 : 0.04);
