@@ -36,9 +36,15 @@ constexpr std::array kCommands = {
 int runWithoutCommand()
 {
     std::error_code error;
-    if (hasDisplay() && std::filesystem::exists(modulePath(kWindowModule), error))
-        return runGui({});
-    std::cerr << programHelp();
+    std::string reason;
+    if (hasDisplay() && std::filesystem::exists(modulePath(kWindowModule), error)) {
+        try {
+            return runGui({});
+        } catch (const Error& problem) { // a machine without Qt
+            reason = concat("\nNo window: ", problem.what(), "\n");
+        }
+    }
+    std::cerr << programHelp() << reason;
     return 2;
 }
 

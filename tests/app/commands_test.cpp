@@ -58,6 +58,30 @@ TEST_F(InFolder, Help_OfEveryCommand_IsOnStdout)
     EXPECT_THAT(run({ "train", "--help" }).out, HasSubstr("rollout.samples_per_prompt = 8"));
 }
 
+// A machine without Qt: the window's module is there, but cannot be opened.
+TEST_F(InFolder, NoCommand_WithoutQt_IsHelpAndTheReason)
+{
+    const std::filesystem::path program = m_folder / "bin/midpoint";
+    std::filesystem::create_directories(program.parent_path());
+    std::filesystem::create_directories(m_folder / "lib");
+    std::filesystem::copy_file(midpoint::test::midpointBinary(), program);
+    write(m_folder / "lib/libmidpoint_gui.so", "no library");
+    const Finished finished = runProgram("/usr/bin/env", { "DISPLAY=:0", program.string() });
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, AllOf(HasSubstr("usage: midpoint COMMAND"), HasSubstr("No window: "), HasSubstr("libmidpoint_gui.so")));
+    EXPECT_THAT(finished.out, IsEmpty());
+}
+
+TEST_F(InFolder, Gui_DisplayThatIsNotThere_IsWrongUseAndNoCrash)
+{
+    const std::filesystem::path program = midpoint::test::midpointBinary();
+    if (!std::filesystem::exists(program.parent_path().parent_path() / "lib/libmidpoint_gui.so"))
+        GTEST_SKIP() << "this build has no window";
+    const Finished finished = runProgram("/usr/bin/env", { "DISPLAY=:4711", program.string(), "gui" });
+    EXPECT_EQ(finished.code, 2) << finished.err;
+    EXPECT_THAT(finished.err, HasSubstr("no display can be used"));
+}
+
 TEST_F(InFolder, Simulate_TruthFromAFile_JudgesEveryRound)
 {
     std::string truth = "step,prompt,success_rate\n";

@@ -6,6 +6,7 @@
 #include "widgets/plot/curve_tile.h"
 #include "widgets/rollouts/token_view.h"
 #include "widgets/shell/main_window.h"
+#include "widgets/common/action_registry.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/rows_model.h"
 #include "widgets/viewmodels/run_feed.h"
@@ -14,6 +15,7 @@
 
 #include <QApplication>
 #include <QElapsedTimer>
+#include <QLineEdit>
 #include <QTimer>
 
 #include <algorithm>
@@ -126,31 +128,65 @@ void benchPoll(const std::filesystem::path& folder)
     report("poll of an active run, one new step each", times[times.size() / 2], 5);
 }
 
-// The longest time between two turns of the event loop while a run is opened and shown.
-void benchOpening(Theme& theme, const std::filesystem::path& run)
+// The longest time between two turns of the event loop while something is done and for `forMs` after it.
+class LoopWatch {
+public:
+    explicit LoopWatch(QObject& context)
+    {
+        m_tick.setInterval(0);
+        QObject::connect(&m_tick, &QTimer::timeout, &context, [this] {
+            m_longest = std::max(m_longest, milliseconds(m_gap));
+            m_gap.restart();
+        });
+    }
+    double longestWhile(const std::function<void()>& act, const std::function<bool()>& isDone)
+    {
+        m_longest = 0.0;
+        m_gap.start();
+        act();
+        m_tick.start();
+        while (!isDone())
+            QApplication::processEvents(QEventLoop::WaitForMoreEvents);
+        m_tick.stop();
+        return m_longest;
+    }
+    double longestWhile(const std::function<void()>& act, int forMs)
+    {
+        QElapsedTimer timer;
+        timer.start();
+        return longestWhile(act, [&] { return timer.elapsed() > forMs; });
+    }
+
+private:
+    QTimer m_tick;
+    QElapsedTimer m_gap;
+    double m_longest = 0.0;
+};
+
+void benchOpening(Theme& theme, const std::filesystem::path& path)
 {
+    constexpr double kBlockMs = 50;
     QElapsedTimer timer;
     timer.start();
     MainWindow window(theme, { {}, test::sourceFolder(), false });
     window.show();
     QApplication::processEvents();
     report("window made and shown", milliseconds(timer), 1000);
-    double longest = 0.0;
-    QElapsedTimer gap;
-    QTimer tick;
-    tick.setInterval(0);
-    QObject::connect(&tick, &QTimer::timeout, &window, [&] {
-        longest = std::max(longest, milliseconds(gap));
-        gap.restart();
-    });
-    window.openPath(run);
-    gap.start();
-    tick.start();
+    RunModel& run = window.workbench().run;
+    LoopWatch watch(window);
     timer.restart();
-    while (timer.elapsed() < 60'000 && !(window.workbench().run.isLoaded() && window.workbench().run.header().step > 0 && timer.elapsed() > 3000))
-        QApplication::processEvents(QEventLoop::WaitForMoreEvents);
-    std::printf("run of %lld steps read in %lld ms\n", static_cast<long long>(window.workbench().run.header().step), static_cast<long long>(timer.elapsed()));
-    report("longest block of the window's thread while opening", longest, 50);
+    const double opening = watch.longestWhile([&] { window.openPath(path); }, [&] { return timer.elapsed() > 60'000 || (run.isLoaded() && run.header().step > 0 && timer.elapsed() > 3000); });
+    std::printf("run of %lld steps and %zu prompts read in at most %lld ms\n", static_cast<long long>(run.header().step), run.facts().prompts.size(), static_cast<long long>(timer.elapsed()));
+    report("longest block: opening the run", opening, kBlockMs);
+    constexpr int kSettleMs = 700;
+    for (const QString& screen : window.screenNames())
+        report(qPrintable(QStringLiteral("longest block: showing ") + screen), watch.longestWhile([&] { window.showScreen(screen); }, kSettleMs), kBlockMs);
+    for (const char* id : { "screen.live", "plot.rougher", "plot.smoother", "plot.x2", "plot.x1", "plot.logY", "plot.logY", "screen.difficulty", "step.back10", "step.follow", "view.palette" })
+        report(qPrintable(QStringLiteral("longest block: ") + QString::fromUtf8(id)), watch.longestWhile([&] { window.actions().action(QString::fromUtf8(id))->trigger(); }, kSettleMs), kBlockMs);
+    auto* filter = window.findChild<QLineEdit*>(QStringLiteral("promptFilter"));
+    report("longest block: one key in the search of prompts", watch.longestWhile([&] { filter->setText(filter->text() + QLatin1Char('7')); }, kSettleMs), kBlockMs);
+    report("longest block: other theme", watch.longestWhile([&] { theme.setChoice(ThemeChoice::Dark); }, kSettleMs), kBlockMs);
+    report("longest block: opening another run meanwhile", watch.longestWhile([&] { window.openPath(path); window.openPath(path); }, kSettleMs), kBlockMs);
 }
 
 } // namespace

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The Configure screen beside its form: devices, dry run, and the jobs that make a predictor.
+#include "backend/core/text.h"
 #include "backend/launch/exit_record.h"
-#include "tests/support/fixtures.h"
-#include "tests/widgets/gui_test.h"
+#include "backend/launch/run_folder.h"
+#include "tests/widgets/window_fixture.h"
 #include "widgets/configure/configure_page.h"
 #include "widgets/configure/device_picker.h"
-#include "widgets/shell/main_window.h"
 #include "widgets/viewmodels/job_list.h"
 #include "widgets/viewmodels/project_model.h"
-
-#include <gtest/gtest.h>
 
 #include <QDialog>
 #include <QLabel>
@@ -19,7 +17,6 @@
 #include <QPushButton>
 #include <QSpinBox>
 #include <QTableView>
-#include <QTest>
 
 namespace midpoint::gui {
 namespace {
@@ -27,28 +24,15 @@ namespace {
 namespace fs = std::filesystem;
 using test::waitFor;
 
-class ConfigureTest : public testing::Test {
+class ConfigureTest : public WindowFixture {
 protected:
-    ConfigureTest()
-        : theme(ThemeChoice::Light)
-        , window(theme, { test::midpointBinary(), test::sourceFolder(), false })
+    void SetUp() override
     {
-        window.show();
-        window.openPath(grpo());
+        WindowFixture::SetUp();
+        window->openPath(test::sourceFolder() / "projects" / "arithmetic" / "grpo.toml");
         EXPECT_TRUE(waitFor([this] { return page()->form().isValid(); }));
     }
-    static fs::path grpo() { return test::sourceFolder() / "projects" / "arithmetic" / "grpo.toml"; }
     ConfigurePage* page() { return child<ConfigurePage>("configurePage"); }
-    template <typename T>
-    T* child(const char* name)
-    {
-        T* found = window.findChild<T*>(QString::fromUtf8(name));
-        EXPECT_NE(found, nullptr) << name;
-        return found;
-    }
-    test::TemporaryFolder folder;
-    Theme theme;
-    MainWindow window;
 };
 
 TEST_F(ConfigureTest, Devices_TickedOnesBecomeRanks_AndTheProcessorTakesTheirPlace)
@@ -153,6 +137,34 @@ TEST_F(JobsTest, FoldersThatAreNoJobs_ArePassedOver)
     fs::create_directories(folder / "jobs" / "y");
     EXPECT_TRUE(readJobs(folder.path()).empty());
     EXPECT_TRUE(readJobs(folder / "nowhere").empty());
+}
+
+TEST_F(ConfigureTest, Jobs_TrainedPredictorGoesIntoTheRun)
+{
+    const fs::path predictor = folder / "my predictor.safetensors";
+    const auto writeJob = [&](const char* name, int startedMs, launch::Outcome outcome) { // as a job that has ended leaves it
+        const launch::RunFolder job = launch::RunFolder::create(folder / "jobs" / name);
+        test::write(job.config(), concat("kind = \"train\"\nstarted_ms = ", startedMs, "\ncommand = [\"predictor\", \"train\", \"--out\", \"", predictor.string(), "\"]\n"));
+        launch::ExitRecord record;
+        record.outcome = outcome;
+        launch::writeExitRecord(job, record);
+    };
+    writeJob("train", 1, launch::Outcome::Finished);
+    writeJob("train-2", 2, launch::Outcome::Failed);
+    fs::create_directories(folder / "runs");
+    window->openPath(folder.path());
+    window->showScreen(QStringLiteral("configure"));
+    page()->showJobs();
+    auto* table = child<QTableView>("jobTable");
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 2; }));
+    auto* use = child<QPushButton>("usePredictor");
+    table->selectRow(0); // the newest
+    EXPECT_FALSE(use->isEnabled()) << "a failed job has made none";
+    table->selectRow(1);
+    ASSERT_TRUE(use->isEnabled());
+    click(use);
+    EXPECT_EQ(page()->form().value("selection.predictor_path"), predictor.string());
+    EXPECT_TRUE(child<QLineEdit>("edit.selection.predictor_path")->isVisible());
 }
 
 TEST_F(ConfigureTest, Jobs_FormNeedsAProjectAndItsValues)

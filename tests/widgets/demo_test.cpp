@@ -5,17 +5,12 @@
 #include "backend/core/text.h"
 #include "backend/launch/run_folder.h"
 #include "backend/store/run_reader.h"
-#include "tests/support/fixtures.h"
-#include "tests/widgets/gui_test.h"
+#include "tests/widgets/window_fixture.h"
 #include "widgets/plot/curve_tile.h"
 #include "widgets/common/run_state_style.h"
-#include "widgets/shell/main_window.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/project_model.h"
-#include "widgets/viewmodels/run_model.h"
-
-#include <gtest/gtest.h>
 
 #include <QAction>
 #include <QLabel>
@@ -23,7 +18,6 @@
 #include <QProcess>
 #include <QPushButton>
 #include <QTableView>
-#include <QTest>
 #include <QToolButton>
 
 #include <csignal>
@@ -67,35 +61,20 @@ void makeWorkspace(const fs::path& workspace)
     }
 }
 
-class DemoTest : public testing::Test {
+class DemoTest : public WindowFixture {
 protected:
     DemoTest()
-        : theme(ThemeChoice::Light)
+        : WindowFixture(fs::path())
     {
-        makeWorkspace(workspace.path());
-        openWindow();
+        makeWorkspace(folder.path());
     }
     ~DemoTest() override // no run outlives its test
     {
         for (const char* name : { "demo-dots-rr", "demo-grpo" })
-            if (const fs::path folder = workspace.path() / "runs" / name; fs::exists(folder))
-                if (const auto holder = launch::lockHolder(launch::RunFolder::open(folder)))
+            if (const fs::path path = folder.path() / "runs" / name; fs::exists(path))
+                if (const auto holder = launch::lockHolder(launch::RunFolder::open(path)))
                     ::kill(static_cast<pid_t>(holder->pid), SIGKILL);
     }
-    void openWindow()
-    {
-        window = std::make_unique<MainWindow>(theme, WindowOptions { test::midpointBinary(), workspace.path(), false });
-        window->show();
-        ASSERT_TRUE(QTest::qWaitForWindowActive(window.get()));
-    }
-    template <typename T>
-    T* child(const char* name)
-    {
-        T* found = window->findChild<T*>(QString::fromUtf8(name));
-        EXPECT_NE(found, nullptr) << name;
-        return found;
-    }
-    RunModel& run() { return window->workbench().run; }
     bool isInState(launch::RunStateKind kind) { return run().header().state.kind == kind; }
     bool waitForStep(std::int64_t step)
     {
@@ -103,8 +82,8 @@ protected:
     }
     void startWith(const char* button)
     {
-        QTest::mouseClick(child<QToolButton>("rail.start"), Qt::LeftButton);
-        QTest::mouseClick(child<QPushButton>(button), Qt::LeftButton);
+        click(child<QToolButton>("rail.start"));
+        click(child<QPushButton>(button));
         ASSERT_TRUE(waitFor([this] { return window->currentScreen() == QStringLiteral("live"); }));
     }
     // As the user does it: the menu of the button, and its first entry.
@@ -117,17 +96,13 @@ protected:
         ASSERT_TRUE(waitFor([this] { return isInState(launch::RunStateKind::Stopped); }, kStartMs)) << qPrintable(stateText(run().header().state));
         ASSERT_TRUE(waitFor([this] { return run().isLoaded() && run().currentStep() == run().header().step; }));
     }
-
-    test::TemporaryFolder workspace;
-    Theme theme;
-    std::unique_ptr<MainWindow> window;
 };
 
 TEST_F(DemoTest, ClicksAlone_StartWatchStopResumeAndCompare)
 {
     startWith("startDemo");
     ASSERT_TRUE(waitForStep(2));
-    const fs::path first = workspace.path() / "runs" / "demo-dots-rr";
+    const fs::path first = folder.path() / "runs" / "demo-dots-rr";
     EXPECT_EQ(run().path(), first);
     const auto holder = launch::lockHolder(launch::RunFolder::open(first));
     ASSERT_TRUE(holder);
@@ -141,7 +116,7 @@ TEST_F(DemoTest, ClicksAlone_StartWatchStopResumeAndCompare)
         for (const auto& [name, value] : record.lastMetrics())
             EXPECT_EQ(run().last(name), value) << name << ": the window shows what the run recorded";
     }
-    QTest::mouseClick(child<QToolButton>("run.resume.button"), Qt::LeftButton);
+    click(child<QToolButton>("run.resume.button"));
     ASSERT_TRUE(waitForStep(stoppedAt + 1));
     EXPECT_EQ(reward->curves()[0].curve->raw().x(0), 1.0) << "the curve goes on from its first step";
     stop();
@@ -149,7 +124,7 @@ TEST_F(DemoTest, ClicksAlone_StartWatchStopResumeAndCompare)
     startWith("startBaseline");
     ASSERT_TRUE(waitForStep(2));
     stop();
-    QTest::mouseClick(child<QToolButton>("rail.runs"), Qt::LeftButton);
+    click(child<QToolButton>("rail.runs"));
     auto* table = child<QTableView>("runsTable");
     ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 2; }));
     table->setFocus();
@@ -173,7 +148,7 @@ TEST_F(DemoTest, KilledWindow_ChangesNothingAndReopenedShowsTheSame)
     QProcess other; // a second window, in a process of its own, on the run that goes on
     QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
     environment.insert(QStringLiteral("QT_QPA_PLATFORM"), QStringLiteral("offscreen"));
-    environment.insert(QStringLiteral("XDG_CONFIG_HOME"), qs(workspace.path() / "settings"));
+    environment.insert(QStringLiteral("XDG_CONFIG_HOME"), qs(folder.path() / "settings"));
     other.setProcessEnvironment(environment);
     other.start(qs(test::midpointBinary()), { QStringLiteral("gui"), qs(path) });
     ASSERT_TRUE(other.waitForStarted());
@@ -192,13 +167,27 @@ TEST_F(DemoTest, KilledWindow_ChangesNothingAndReopenedShowsTheSame)
     for (const std::string& name : run().metricNames())
         values[name] = run().last(name);
     const std::int64_t step = run().header().step;
-    window.reset();
-    openWindow();
+    reopen();
     window->openPath(path);
     ASSERT_TRUE(waitFor([&] { return run().isLoaded() && run().header().step == step && run().hasFacts(); }));
     EXPECT_EQ(values.size(), run().metricNames().size());
     for (const auto& [name, value] : values)
         EXPECT_EQ(run().last(name), value) << name;
+}
+
+TEST_F(DemoTest, DamagedCheckpoint_ResumeFailsAndTheLogSaysWhy)
+{
+    startWith("startBaseline");
+    ASSERT_TRUE(waitForStep(1));
+    stop();
+    const fs::path checkpoint = run().path() / "checkpoints" / run().header().checkpoints.back();
+    fs::resize_file(checkpoint / "model.safetensors", fs::file_size(checkpoint / "model.safetensors") / 2);
+    click(child<QToolButton>("run.resume.button"));
+    ASSERT_TRUE(waitFor([this] { return isInState(launch::RunStateKind::Failed); }, kStartMs)) << qPrintable(stateText(run().header().state));
+    click(child<QToolButton>("rail.log"));
+    auto* failure = child<QLabel>("failureText");
+    ASSERT_TRUE(waitFor([&] { return failure->isVisible() && failure->text().contains(qs(checkpoint.filename())); })) << failure->text().toStdString();
+    EXPECT_GT(run().header().step, 0) << "what was recorded is still shown";
 }
 
 } // namespace

@@ -99,13 +99,51 @@ TEST(DifficultyAnalysis, Summary_EqualsPlainFormulas)
     EXPECT_NEAR(*s.calibrationError, ece, 1e-12);
 }
 
-TEST(DifficultyAnalysis, Spearman_IsPearsonOfRanks)
+TEST(DifficultyAnalysis, Spearman_IsPearsonOfMeanRanks)
 {
-    const DifficultySummary s = summarise(somePairs(), {});
+    const auto pairs = somePairs(); // measured values 5/8 and 3/8 stand there twice
+    const auto rankOf = [&](auto value, std::size_t of) {
+        double below = 0, equal = 0;
+        for (const DifficultyPair& other : pairs) {
+            below += value(other) < value(pairs[of]) ? 1 : 0;
+            equal += value(other) == value(pairs[of]) ? 1 : 0;
+        }
+        return below + (equal + 1) / 2;
+    };
+    double sxx = 0, syy = 0, sxy = 0;
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        const double x = rankOf([](const DifficultyPair& pair) { return pair.predicted; }, i) - 5.5;
+        const double y = rankOf([](const DifficultyPair& pair) { return pair.measured(); }, i) - 5.5;
+        sxx += x * x;
+        syy += y * y;
+        sxy += x * y;
+    }
+    const DifficultySummary s = summarise(pairs, {});
     ASSERT_TRUE(s.spearman.value);
-    // Ranks by hand: predicted 1 3 4 5 6 7 8 9 10 2; measured 1 3 4.5 3 ... checked through the shared statistics library's own tests
-    EXPECT_GT(*s.spearman.value, 0.8);
-    EXPECT_LE(*s.spearman.value, 1.0);
+    EXPECT_NEAR(*s.spearman.value, sxy / std::sqrt(sxx * syy), 1e-12);
+}
+
+// Groups of several sizes, true rates known: what the ceiling says is what a perfect prediction would reach.
+TEST(DifficultyAnalysis, NoiseCeiling_IsThePearsonOfAPerfectPrediction_AlsoForUnequalGroups)
+{
+    std::vector<DifficultyPair> pairs;
+    std::uint64_t state = 7;
+    const auto uniform = [&state] {
+        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+        return static_cast<double>(state >> 11) / 9007199254740992.0;
+    };
+    for (int i = 0; i < 40'000; ++i) {
+        const double rate = uniform();
+        DifficultyPair pair { i, 1, 1.0 - rate, i % 2 == 0 ? 4 : 16, 0, true };
+        for (std::int64_t k = 0; k < pair.attempts; ++k)
+            pair.successes += uniform() < rate ? 1 : 0;
+        pairs.push_back(pair);
+    }
+    const DifficultySummary s = summarise(pairs, {});
+    ASSERT_TRUE(s.ceiling && s.pearson.value);
+    EXPECT_NEAR(s.ceiling->pearson, *s.pearson.value, 0.01);
+    // Uniform rates: variance 1/12, noise 1/6 * E[1/G] with E[1/G] = (1/4 + 1/16) / 2.
+    EXPECT_NEAR(s.ceiling->pearson, std::sqrt((1.0 / 12.0) / (1.0 / 12.0 + 5.0 / 32.0 / 6.0)), 0.01);
 }
 
 TEST(DifficultyAnalysis, NoVariation_HasNoPearsonAndSaysWhy)

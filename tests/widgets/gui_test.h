@@ -11,14 +11,14 @@
 
 namespace midpoint::test {
 
-inline bool waitFor(const std::function<bool()>& condition, int deadlineMs = 20'000)
+inline bool waitFor(const std::function<bool()>& condition, int deadlineMs = 60'000)
 {
     QDeadlineTimer deadline(deadlineMs);
     while (!condition()) {
         if (deadline.hasExpired())
             return false;
         QCoreApplication::processEvents(QEventLoop::AllEvents, 20);
-        QThread::yieldCurrentThread();
+        QThread::msleep(2); // what is waited for needs the processor too
     }
     return true;
 }

@@ -5,19 +5,14 @@
 #include "backend/launch/heartbeat.h"
 #include "backend/launch/run_folder.h"
 #include "tests/support/fake_run.h"
-#include "tests/support/fixtures.h"
-#include "tests/widgets/gui_test.h"
+#include "tests/widgets/window_fixture.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/configure/configure_page.h"
 #include "widgets/live/live_page.h"
 #include "widgets/plot/curve_tile.h"
 #include "widgets/plot/scatter_tile.h"
 #include "widgets/shell/layout_keeper.h"
-#include "widgets/shell/main_window.h"
 #include "widgets/viewmodels/project_model.h"
-#include "widgets/viewmodels/run_model.h"
-
-#include <gtest/gtest.h>
 
 #include <QAbstractItemView>
 #include <QAbstractScrollArea>
@@ -31,7 +26,6 @@
 #include <QMouseEvent>
 #include <QSplitter>
 #include <QTableView>
-#include <QTest>
 #include <QToolButton>
 
 #include <set>
@@ -42,10 +36,9 @@ namespace {
 namespace fs = std::filesystem;
 using test::waitFor;
 
-class HabitsTest : public testing::Test {
+class HabitsTest : public WindowFixture {
 protected:
     HabitsTest()
-        : theme(ThemeChoice::Light)
     {
         for (const char* name : { "alpha", "beta" }) {
             test::FakeRunOptions options;
@@ -53,13 +46,6 @@ protected:
             options.steps = 20;
             test::writeFakeRun(folder.path() / "runs" / name, options);
         }
-        reopen();
-    }
-    void reopen()
-    {
-        window.reset();
-        window = std::make_unique<MainWindow>(theme, WindowOptions { test::midpointBinary(), test::sourceFolder(), false });
-        window->show();
     }
     void openProject(const fs::path& path)
     {
@@ -79,16 +65,6 @@ protected:
         QDropEvent event(QPointF(400, 400), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
         QApplication::sendEvent(window.get(), &event);
     }
-    template <typename T>
-    T* child(const char* name)
-    {
-        T* found = window->findChild<T*>(QString::fromUtf8(name));
-        EXPECT_NE(found, nullptr) << name;
-        return found;
-    }
-    test::TemporaryFolder folder;
-    Theme theme;
-    std::unique_ptr<MainWindow> window;
 };
 
 TEST_F(HabitsTest, Drop_OpensProjectRunAndConfiguration)
@@ -106,7 +82,6 @@ TEST_F(HabitsTest, Drop_OpensProjectRunAndConfiguration)
 // Tab goes around every screen and meets every widget that can be clicked or typed into.
 TEST_F(HabitsTest, Tab_ReachesEveryWidgetOfEveryScreen)
 {
-    ASSERT_TRUE(QTest::qWaitForWindowActive(window.get()));
     window->openPath(folder.path() / "runs" / "alpha");
     ASSERT_TRUE(waitFor([this] { return window->workbench().run.isLoaded() && window->workbench().run.hasFacts(); }));
     for (const QString& screen : window->screenNames()) {

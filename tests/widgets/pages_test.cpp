@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Single screens, found by object name and driven by clicks and keys.
 #include "tests/support/fake_run.h"
-#include "tests/support/fixtures.h"
-#include "tests/widgets/gui_test.h"
+#include "tests/widgets/window_fixture.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/common/value_strip.h"
 #include "widgets/plot/bar_tile.h"
 #include "widgets/plot/curve_tile.h"
 #include "widgets/rollouts/token_view.h"
-#include "widgets/shell/main_window.h"
 #include "widgets/viewmodels/project_model.h"
-#include "widgets/viewmodels/run_model.h"
-
-#include <gtest/gtest.h>
 
 #include <QCheckBox>
 #include <QComboBox>
@@ -20,19 +15,20 @@
 #include <QLineEdit>
 #include <QPushButton>
 #include <QTableView>
-#include <QTest>
 #include <QToolButton>
+
+#include <algorithm>
+#include <map>
+#include <set>
 
 namespace midpoint::gui {
 namespace {
 
 using test::waitFor;
 
-class PagesTest : public testing::Test {
+class PagesTest : public WindowFixture {
 protected:
     PagesTest()
-        : theme(ThemeChoice::Light)
-        , window(theme, { test::midpointBinary(), test::sourceFolder(), false })
     {
         for (const char* name : { "alpha", "beta" }) {
             test::FakeRunOptions options;
@@ -40,28 +36,13 @@ protected:
             options.usesSelection = std::string(name) == "alpha";
             test::writeFakeRun(folder.path() / "runs" / name, options);
         }
-        window.show();
     }
-    void openRun()
-    {
-        window.openPath(folder.path() / "runs" / "alpha");
-        ASSERT_TRUE(waitFor([this] { return window.workbench().run.isLoaded() && window.workbench().run.hasFacts(); }));
-    }
-    template <typename T>
-    T* child(const char* name)
-    {
-        T* found = window.findChild<T*>(QString::fromUtf8(name));
-        EXPECT_NE(found, nullptr) << name;
-        return found;
-    }
-    test::TemporaryFolder folder;
-    Theme theme;
-    MainWindow window;
+    void openAlpha() { openRun(folder.path() / "runs" / "alpha"); }
 };
 
 TEST_F(PagesTest, Runs_FilterCompareAndDifferences)
 {
-    window.openPath(folder.path());
+    window->openPath(folder.path());
     auto* table = child<QTableView>("runsTable");
     ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 2; }));
     auto* filter = child<QLineEdit>("runFilter");
@@ -70,7 +51,7 @@ TEST_F(PagesTest, Runs_FilterCompareAndDifferences)
     filter->clear();
     table->selectAll();
     QTest::keyClick(table, Qt::Key_Space);
-    EXPECT_EQ(window.workbench().project.compared().size(), 2u);
+    EXPECT_EQ(window->workbench().project.compared().size(), 2u);
     auto* differences = child<QTableView>("differenceTable");
     ASSERT_TRUE(waitFor([&] { return differences->model()->rowCount() > 0; }));
     QStringList keys;
@@ -80,19 +61,19 @@ TEST_F(PagesTest, Runs_FilterCompareAndDifferences)
     auto* overlay = child<CurveTile>("plotOverlay");
     ASSERT_TRUE(waitFor([&] { return overlay->curves().size() == 2; }));
     QTest::keyClick(table, Qt::Key_Return);
-    EXPECT_EQ(window.currentScreen(), "live");
+    EXPECT_EQ(window->currentScreen(), "live");
 }
 
 TEST_F(PagesTest, Live_SmoothingAndQuantityReachThePlots)
 {
-    openRun();
+    openAlpha();
     auto* tile = child<CurveTile>("plotReward");
     ASSERT_TRUE(waitFor([&] { return !tile->curves().empty(); }));
     EXPECT_TRUE(tile->curves()[0].curve->isSmoothed());
-    window.actions().action(QStringLiteral("plot.x3"))->trigger();
+    window->actions().action(QStringLiteral("plot.x3"))->trigger();
     EXPECT_DOUBLE_EQ(tile->curves()[0].curve->raw().x(0), 64.0);
-    while (window.workbench().run.smoothing() > 0.0)
-        window.actions().action(QStringLiteral("plot.rougher"))->trigger();
+    while (window->workbench().run.smoothing() > 0.0)
+        window->actions().action(QStringLiteral("plot.rougher"))->trigger();
     EXPECT_FALSE(tile->curves()[0].curve->isSmoothed());
     auto* values = child<ValueStrip>("liveValues");
     EXPECT_EQ(values->values()[0].name, "reward");
@@ -100,8 +81,8 @@ TEST_F(PagesTest, Live_SmoothingAndQuantityReachThePlots)
 
 TEST_F(PagesTest, Difficulty_TableFiltersAndShowsHistory)
 {
-    openRun();
-    window.showScreen(QStringLiteral("difficulty"));
+    openAlpha();
+    window->showScreen(QStringLiteral("difficulty"));
     auto* table = child<QTableView>("promptTable");
     ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 200; }));
     auto* values = child<ValueStrip>("difficultyValues");
@@ -121,9 +102,9 @@ TEST_F(PagesTest, Difficulty_TableFiltersAndShowsHistory)
 
 TEST_F(PagesTest, Difficulty_WithoutPredictions_SaysWhy)
 {
-    window.openPath(folder.path() / "runs" / "beta");
-    ASSERT_TRUE(waitFor([this] { return window.workbench().run.isLoaded(); }));
-    window.showScreen(QStringLiteral("difficulty"));
+    window->openPath(folder.path() / "runs" / "beta");
+    ASSERT_TRUE(waitFor([this] { return window->workbench().run.isLoaded(); }));
+    window->showScreen(QStringLiteral("difficulty"));
     auto* values = child<ValueStrip>("difficultyValues");
     ASSERT_TRUE(waitFor([&] { return values->values().size() == 8; }));
     EXPECT_EQ(values->values()[0].value, "n/a");
@@ -132,8 +113,8 @@ TEST_F(PagesTest, Difficulty_WithoutPredictions_SaysWhy)
 
 TEST_F(PagesTest, Buffer_ShowsCompositionAndEntries)
 {
-    openRun();
-    window.showScreen(QStringLiteral("buffer"));
+    openAlpha();
+    window->showScreen(QStringLiteral("buffer"));
     auto* table = child<QTableView>("bufferTable");
     ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() > 0; }));
     EXPECT_EQ(child<CurveTile>("plotAge")->curves().size(), 5u);
@@ -143,8 +124,8 @@ TEST_F(PagesTest, Buffer_ShowsCompositionAndEntries)
 
 TEST_F(PagesTest, Rollouts_FilterColourAndSideBySide)
 {
-    openRun();
-    window.showScreen(QStringLiteral("rollouts"));
+    openAlpha();
+    window->showScreen(QStringLiteral("rollouts"));
     auto* table = child<QTableView>("rolloutTable");
     ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 32; }));
     auto* text = child<TokenView>("rolloutLeftText");
@@ -160,8 +141,67 @@ TEST_F(PagesTest, Rollouts_FilterColourAndSideBySide)
     QTest::mouseClick(child<QToolButton>("rollouts.sideBySide.button"), Qt::LeftButton);
     EXPECT_TRUE(child<QWidget>("rolloutRight")->isVisible());
     const QString before = child<QLabel>("rolloutLeftHeading")->text();
-    window.actions().action(QStringLiteral("rollouts.next"))->trigger();
+    window->actions().action(QStringLiteral("rollouts.next"))->trigger();
     EXPECT_NE(child<QLabel>("rolloutLeftHeading")->text(), before);
+}
+
+TEST_F(PagesTest, Rollouts_OfOnePrompt_ComeFromAllSteps)
+{
+    openAlpha();
+    window->showScreen(QStringLiteral("difficulty"));
+    auto* prompts = child<QTableView>("promptTable");
+    ASSERT_TRUE(waitFor([&] { return prompts->model()->rowCount() == 200; }));
+    // A prompt with more than one stored group, as written.
+    test::FakeRunOptions options;
+    options.name = "alpha";
+    std::map<std::int64_t, std::set<std::int64_t>> steps;
+    std::map<std::int64_t, int> rollouts;
+    for (std::int64_t step = options.rolloutEvery; step <= options.steps; step += options.rolloutEvery)
+        for (const store::StoredGroup& group : test::fakeGroups(options, step)) {
+            steps[group.promptIndex].insert(step);
+            rollouts[group.promptIndex] += static_cast<int>(group.rollouts.size());
+        }
+    const auto chosen = std::max_element(steps.begin(), steps.end(), [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+    ASSERT_GT(chosen->second.size(), 1u);
+    prompts->selectRow(static_cast<int>(chosen->first));
+    QTest::keyClick(prompts, Qt::Key_Return);
+    EXPECT_EQ(window->currentScreen(), "rollouts");
+    auto* table = child<QTableView>("rolloutTable");
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == rollouts[chosen->first]; }));
+    auto* chip = child<QToolButton>("rolloutsPrompt");
+    EXPECT_TRUE(chip->isVisible());
+    std::set<std::int64_t> shown;
+    for (int row = 0; row < table->model()->rowCount(); ++row) {
+        EXPECT_EQ(table->model()->index(row, 0).data().toLongLong(), chosen->first);
+        shown.insert(table->model()->index(row, 6).data().toLongLong());
+    }
+    EXPECT_EQ(shown, chosen->second);
+    click(chip);
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 32 && !chip->isVisible(); })) << "back to the groups of the step";
+}
+
+TEST_F(PagesTest, Rollouts_SearchGoesOverAllStepsWhenAsked)
+{
+    openAlpha();
+    window->showScreen(QStringLiteral("rollouts"));
+    auto* table = child<QTableView>("rolloutTable");
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 32; }));
+    // Four tokens in a row that only one early response holds.
+    test::FakeRunOptions options;
+    options.name = "alpha";
+    const std::string text = test::fakeGroups(options, 5).front().rollouts.front().rollout.text;
+    const QString needle = QString::fromStdString(text.substr(0, 20));
+    QTest::keyClicks(child<QLineEdit>("rolloutSearch"), needle);
+    EXPECT_EQ(table->model()->rowCount(), 0) << "not in the newest step";
+    click(child<QCheckBox>("rolloutsAllSteps"));
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 1; }));
+    EXPECT_EQ(table->model()->index(0, 6).data().toString(), "5");
+    EXPECT_TRUE(child<QLabel>("rolloutsShownStep")->text().contains(QStringLiteral("steps: 1")));
+    child<QLineEdit>("rolloutSearch")->setText(QStringLiteral("no such answer"));
+    auto* nothing = child<QLabel>("rolloutsNothing");
+    ASSERT_TRUE(waitFor([&] { return nothing->isVisible() && nothing->text().contains(QStringLiteral("No stored response")); }));
+    child<QLineEdit>("rolloutSearch")->clear();
+    ASSERT_TRUE(waitFor([&] { return table->isVisible() && table->model()->rowCount() == 32; }));
 }
 
 TEST_F(PagesTest, Log_HoldsEventsAndFileLines)
@@ -169,8 +209,8 @@ TEST_F(PagesTest, Log_HoldsEventsAndFileLines)
     std::filesystem::create_directories(folder.path() / "runs" / "alpha" / "log");
     test::write(folder.path() / "runs" / "alpha" / "log" / "rank0.log",
         "2023-11-14 22:13:21.000 info first line\n2023-11-14 22:13:22.000 error something broke\nplain text\n");
-    openRun();
-    window.showScreen(QStringLiteral("log"));
+    openAlpha();
+    window->showScreen(QStringLiteral("log"));
     auto* table = child<QTableView>("logTable");
     ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() > 10; }));
     child<QComboBox>("logLevel")->setCurrentIndex(2);
@@ -183,7 +223,7 @@ TEST_F(PagesTest, Log_HoldsEventsAndFileLines)
 
 TEST_F(PagesTest, Configure_TypingFindsErrorsAndUndoMendsThem)
 {
-    window.showScreen(QStringLiteral("configure"));
+    window->showScreen(QStringLiteral("configure"));
     auto* edit = child<QLineEdit>("edit.selection.target");
     ASSERT_TRUE(waitFor([&] { return !edit->text().isEmpty(); }));
     edit->selectAll();

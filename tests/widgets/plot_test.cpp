@@ -44,12 +44,17 @@ TEST_F(PlotTest, Csv_HoldsHeaderRawAndSmoothedOfTheVisibleRange)
 
 TEST_F(PlotTest, Export_WritesPngSvgAndCsv_AndNamesAPathThatCannotBe)
 {
+    tile.setExportDescription(QStringLiteral("run alpha, smoothing 0.5"));
     for (const char* name : { "plot.png", "plot.svg", "plot.csv" }) {
         tile.exportTo(QString::fromStdString((folder / name).string()));
         EXPECT_GT(std::filesystem::file_size(folder / name), 500u) << name;
     }
     EXPECT_FALSE(QImage(QString::fromStdString((folder / "plot.png").string())).isNull());
-    EXPECT_NE(test::read(folder / "plot.svg").find("<svg"), std::string::npos);
+    const std::string svg = test::read(folder / "plot.svg");
+    EXPECT_NE(svg.find("<svg"), std::string::npos);
+    for (const char* part : { "Title", "(raw 1)", "step", "run alpha, smoothing 0.5" }) // title, legend, axis, where it comes from
+        EXPECT_NE(svg.find(part), std::string::npos) << part;
+    EXPECT_GT(tile.picture().height(), 2 * tile.findChild<QWidget*>(QStringLiteral("tileCanvas"))->height()) << "more than the bare plot";
     EXPECT_THROW(tile.exportTo(QString::fromStdString((folder / "missing" / "plot.png").string())), Error);
     EXPECT_THROW(tile.exportTo(QString::fromStdString((folder / "missing" / "plot.csv").string())), Error);
 }
@@ -84,6 +89,23 @@ TEST_F(PlotTest, Crosshair_IsSharedByItsGroup)
     ASSERT_NE(legend, nullptr);
     ASSERT_EQ(legend->entries().size(), 1u);
     EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 0.500"))) << legend->entries()[0].value.toStdString();
+}
+
+TEST_F(PlotTest, Keys_MoveTheCrosshairAndChooseItsStep)
+{
+    auto* canvas = tile.findChild<QWidget*>(QStringLiteral("tileCanvas"));
+    canvas->setFocus();
+    double chosen = 0.0;
+    QObject::connect(&tile, &PlotTile::clickedAt, &tile, [&](double x) { chosen = x; });
+    for (int i = 0; i < 5; ++i)
+        QTest::keyClick(canvas, Qt::Key_Right, Qt::ShiftModifier);
+    QTest::keyClick(canvas, Qt::Key_Left);
+    const auto* legend = tile.findChild<LegendRow*>();
+    EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 0.75"))) << legend->entries()[0].value.toStdString();
+    QTest::keyClick(canvas, Qt::Key_Return);
+    EXPECT_NEAR(chosen, 75.0, 1.0);
+    QTest::keyClick(canvas, Qt::Key_Escape);
+    EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 1"))) << "without a crosshair the last value";
 }
 
 // The rightmost and the leftmost column of the picture whose upper third holds a pixel of the curve's colour family.

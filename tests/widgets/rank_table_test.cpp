@@ -60,7 +60,12 @@ TEST(RankTable, CollectiveThatJustBegan_AccusesNobody)
         beat.operationSinceMs = kNow - 500; // beats are further apart than that
     for (const RankRow& row : rankRows(inputs))
         EXPECT_EQ(row.waitsForRank, -1);
+    EXPECT_TRUE(rankVerdict(rankRows(inputs)).isEmpty()) << "without phases nothing is known";
+    for (std::int64_t rank = 0; rank < 4; ++rank)
+        inputs.phases.push_back({ rank, "generate", 0, 2.0, 12 });
     EXPECT_EQ(rankVerdict(rankRows(inputs)).toStdString(), "No rank held up the others in the last step.");
+    inputs.phases.resize(1);
+    EXPECT_EQ(rankVerdict(rankRows(inputs)).toStdString(), "Phases of the steps are recorded of rank 0 only.");
 }
 
 TEST(RankTable, SilentRank_ComesFirst_AndOnlyWhileTheRunGoesOn)

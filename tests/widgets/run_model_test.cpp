@@ -86,6 +86,27 @@ TEST(RunModel, GrowingRun_ArrivesWhilePolling_AndReopenedShowsTheSame)
         EXPECT_EQ(again.last(name), model.last(name));
 }
 
+TEST(RunModel, OpenedInARow_ShowsOnlyTheLastOne_AndNeverWaits)
+{
+    test::TemporaryFolder folder;
+    for (const std::int64_t steps : { 20, 30 }) {
+        FakeRunOptions options;
+        options.name = std::to_string(steps);
+        options.steps = steps;
+        test::writeFakeRun(folder.path() / options.name, options);
+    }
+    RunModel model;
+    std::string opened;
+    QObject::connect(&model, &RunModel::headerChanged, &model, [&] { EXPECT_EQ(model.header().name, opened) << "what the feed before had on its way is dropped"; });
+    for (int i = 0; i < 20; ++i) {
+        opened = i % 2 == 0 ? "20" : "30";
+        model.open(folder.path() / opened);
+        waitFor([] { return false; }, i % 3); // some have answered by then, some have not
+    }
+    ASSERT_TRUE(waitFor([&] { return model.isLoaded() && model.header().step == 30; }));
+    EXPECT_EQ(model.curve(metric_names::kReward)->raw().size(), 30u);
+}
+
 TEST(RunModel, ResumedRun_HidesTheAbandonedTail)
 {
     test::TemporaryFolder folder;
@@ -129,7 +150,7 @@ TEST(RunModel, DifficultyBufferAndRollouts_AnswerForTheStep)
     request.windowSteps = 4;
     model.askDifficulty(request);
     model.askBuffer(33);
-    model.askRollouts(33);
+    model.askRollouts({ .step = 33, .promptIndex = {}, .text = {} });
     model.askPromptHistory(3);
     ASSERT_TRUE(waitFor([&] { return difficulty && buffer && rollouts && history; }));
     std::vector<store::PredictionRound> rounds;

@@ -141,6 +141,13 @@ TEST(Curve, AppendedOneByOne_EqualsTheWholeSmoothed)
         EXPECT_EQ(curve.raw().y(i), values[i]);
         EXPECT_NEAR(curve.smooth().y(i), expected[i], 1e-12);
     }
+    values.push_back(7.0);
+    curve.append(500, 7.0);
+    EXPECT_NEAR(curve.smooth().y(500), smoothed(values, 0.8)[500], 1e-12) << "goes on where it was";
+    curve.setSmoothing(0.3);
+    EXPECT_NEAR(curve.smooth().y(500), smoothed(values, 0.3)[500], 1e-12);
+    curve.setSmoothing(0.0);
+    EXPECT_EQ(curve.smooth().y(500), 7.0);
 }
 
 TEST(StepScale, BetweenAndBeforeKnownSteps_TakesTheLastKnownOrNothing)

@@ -4,15 +4,10 @@
 #include "backend/launch/heartbeat.h"
 #include "backend/launch/run_folder.h"
 #include "tests/support/fake_run.h"
-#include "tests/support/fixtures.h"
-#include "tests/widgets/gui_test.h"
+#include "tests/widgets/window_fixture.h"
 #include "widgets/common/action_registry.h"
-#include "widgets/shell/main_window.h"
 #include "widgets/shell/screenshots.h"
 #include "widgets/viewmodels/project_model.h"
-#include "widgets/viewmodels/run_model.h"
-
-#include <gtest/gtest.h>
 
 #include <QAbstractButton>
 #include <QAbstractItemView>
@@ -23,8 +18,9 @@
 #include <QLineEdit>
 #include <QListWidget>
 #include <QMap>
+#include <QMenu>
 #include <QTabBar>
-#include <QTest>
+#include <QTableView>
 #include <QToolButton>
 
 #include <set>
@@ -35,44 +31,20 @@ namespace {
 namespace fs = std::filesystem;
 using test::waitFor;
 
-class WindowTest : public testing::Test {
+class WindowTest : public WindowFixture {
 protected:
-    WindowTest()
-        : theme(ThemeChoice::Light)
-        , window(theme, { test::midpointBinary(), test::sourceFolder(), false })
-    {
-        window.show();
-        EXPECT_TRUE(QTest::qWaitForWindowActive(&window)) << "only an active window hears shortcuts";
-    }
     fs::path writeRun(const std::string& name, test::FakeRunOptions options = {})
     {
         options.name = name;
         test::writeFakeRun(folder.path() / "runs" / name, options);
         return folder.path() / "runs" / name;
     }
-    void openAndWait(const fs::path& run)
-    {
-        window.openPath(run);
-        ASSERT_TRUE(waitFor([this] { return window.workbench().run.isLoaded() && window.workbench().run.hasFacts(); }));
-    }
-    template <typename T>
-    T* child(const char* name)
-    {
-        T* found = window.findChild<T*>(QString::fromUtf8(name));
-        EXPECT_NE(found, nullptr) << name;
-        return found;
-    }
-    static void click(QWidget* widget) { QTest::mouseClick(widget, Qt::LeftButton); }
-
-    test::TemporaryFolder folder;
-    Theme theme;
-    MainWindow window;
 };
 
 TEST_F(WindowTest, Shortcuts_AreUsedOnce)
 {
     QMap<QString, QString> owners;
-    for (const QAction* action : window.actions().actions())
+    for (const QAction* action : window->actions().actions())
         for (const QKeySequence& key : action->shortcuts()) {
             EXPECT_FALSE(owners.contains(key.toString())) << key.toString().toStdString() << ": " << owners.value(key.toString()).toStdString() << " and "
                                                           << action->objectName().toStdString();
@@ -83,7 +55,7 @@ TEST_F(WindowTest, Shortcuts_AreUsedOnce)
 
 TEST_F(WindowTest, InteractiveWidgets_HaveNamesTooltipsAndAccessibleNames)
 {
-    for (const QWidget* widget : window.findChildren<QWidget*>()) {
+    for (const QWidget* widget : window->findChildren<QWidget*>()) {
         const bool isInternal = widget->objectName().startsWith(QStringLiteral("qt_")) || qobject_cast<const QAbstractSpinBox*>(widget->parentWidget()) != nullptr
             || qobject_cast<const QComboBox*>(widget->parentWidget()) != nullptr || qobject_cast<const QLineEdit*>(widget->parentWidget()) != nullptr
             || widget->inherits("QComboBoxPrivateContainer") || widget->inherits("QComboBoxListView") || widget->inherits("QTableCornerButton") || qobject_cast<const QTabBar*>(widget->parentWidget()) != nullptr;
@@ -105,18 +77,18 @@ TEST_F(WindowTest, InteractiveWidgets_HaveNamesTooltipsAndAccessibleNames)
 
 TEST_F(WindowTest, RailAndKeys_ShowEveryScreen)
 {
-    for (const QString& name : window.screenNames()) {
+    for (const QString& name : window->screenNames()) {
         click(child<QToolButton>(("rail." + name.toStdString()).c_str()));
-        EXPECT_EQ(window.currentScreen(), name);
+        EXPECT_EQ(window->currentScreen(), name);
     }
-    QTest::keyClick(&window, Qt::Key_3, Qt::ControlModifier);
-    EXPECT_EQ(window.currentScreen(), "live");
+    QTest::keyClick(window.get(), Qt::Key_3, Qt::ControlModifier);
+    EXPECT_EQ(window->currentScreen(), "live");
 }
 
 TEST_F(WindowTest, OpenedRun_FillsHeaderAndLiveScreen)
 {
-    openAndWait(writeRun("first"));
-    EXPECT_EQ(window.currentScreen(), "live");
+    openRun(writeRun("first"));
+    EXPECT_EQ(window->currentScreen(), "live");
     ASSERT_TRUE(waitFor([this] { return child<QLabel>("runDetails")->text().contains(QStringLiteral("step 60 of 60")); }));
     EXPECT_EQ(child<QLabel>("runName")->text(), "first");
     EXPECT_TRUE(child<QWidget>("plotReward")->isVisible());
@@ -134,7 +106,7 @@ TEST_F(WindowTest, LiveRun_ButtonsSayRequestedUntilTheEngineAnswers)
     const launch::RunLock lock = launch::RunLock::acquire(runFolder);
     launch::HeartbeatWriter heart(runFolder, 0);
     heart.setPhase(6, "generate");
-    openAndWait(path);
+    openRun(path);
     auto* checkpoint = child<QToolButton>("run.checkpoint.button");
     ASSERT_TRUE(waitFor([&] { return checkpoint->isVisible() && checkpoint->isEnabled(); }));
     click(checkpoint);
@@ -147,41 +119,59 @@ TEST_F(WindowTest, LiveRun_ButtonsSayRequestedUntilTheEngineAnswers)
     EXPECT_EQ(commands[0].kind, launch::CommandKind::Checkpoint);
     run.writer().addEvent(inbox.answer(commands[0], launch::Answer::Done, "written", 5));
     ASSERT_TRUE(waitFor([&] { return checkpoint->isEnabled() && !checkpoint->text().contains(QStringLiteral("requested")); }));
+
+    // A prompt is excluded where it is seen: by the menu of its row.
+    window->showScreen(QStringLiteral("difficulty"));
+    auto* prompts = child<QTableView>("promptTable");
+    ASSERT_TRUE(waitFor([&] { return prompts->model()->rowCount() == 200; }));
+    Q_EMIT prompts->customContextMenuRequested(prompts->visualRect(prompts->model()->index(2, 0)).center());
+    auto* menu = child<QMenu>("promptMenu");
+    ASSERT_EQ(menu->actions().size(), 6);
+    menu->actions()[3]->trigger();
+    menu->close();
+    std::vector<launch::Command> excluded;
+    ASSERT_TRUE(waitFor([&] {
+        excluded = inbox.read(problems);
+        return !excluded.empty();
+    }));
+    EXPECT_EQ(excluded[0].kind, launch::CommandKind::ExcludePrompt);
+    EXPECT_EQ(excluded[0].promptIndex, 2);
+    ASSERT_TRUE(waitFor([&] { return child<QToolButton>("steerMenu")->text().contains(QStringLiteral("requested")); }));
 }
 
 TEST_F(WindowTest, StepKeys_MoveTheStepThatScreensShow)
 {
-    openAndWait(writeRun("steps"));
-    ASSERT_TRUE(waitFor([this] { return window.workbench().run.currentStep() == 60; }));
-    QTest::keyClick(&window, Qt::Key_BracketLeft);
-    EXPECT_EQ(window.workbench().run.currentStep(), 59);
-    window.actions().action(QStringLiteral("step.back10"))->trigger();
-    EXPECT_EQ(window.workbench().run.currentStep(), 49);
-    window.actions().action(QStringLiteral("step.follow"))->trigger();
-    EXPECT_EQ(window.workbench().run.currentStep(), 60);
+    openRun(writeRun("steps"));
+    ASSERT_TRUE(waitFor([this] { return window->workbench().run.currentStep() == 60; }));
+    QTest::keyClick(window.get(), Qt::Key_BracketLeft);
+    EXPECT_EQ(window->workbench().run.currentStep(), 59);
+    window->actions().action(QStringLiteral("step.back10"))->trigger();
+    EXPECT_EQ(window->workbench().run.currentStep(), 49);
+    window->actions().action(QStringLiteral("step.follow"))->trigger();
+    EXPECT_EQ(window->workbench().run.currentStep(), 60);
 }
 
 TEST_F(WindowTest, Palette_FindsAndRunsAnAction)
 {
-    QTest::keyClick(&window, Qt::Key_K, Qt::ControlModifier);
+    QTest::keyClick(window.get(), Qt::Key_K, Qt::ControlModifier);
     auto* edit = child<QLineEdit>("commandPaletteEdit");
     ASSERT_TRUE(edit->isVisible());
     QTest::keyClicks(edit, QStringLiteral("difficulty"));
     ASSERT_GT(child<QListWidget>("commandPaletteList")->count(), 0);
     QTest::keyClick(edit, Qt::Key_Return);
-    EXPECT_EQ(window.currentScreen(), "difficulty");
+    EXPECT_EQ(window->currentScreen(), "difficulty");
 }
 
 TEST_F(WindowTest, BrokenRun_ShowsAStripWithThePathAndNoCrash)
 {
     const fs::path run = writeRun("broken");
     fs::resize_file(run / "run.db", 3000);
-    window.openPath(run);
+    window->openPath(run);
     auto* strip = child<QLabel>("troubleStripText");
     ASSERT_TRUE(waitFor([&] { return strip->isVisible() && strip->text().contains(QStringLiteral("broken")); }));
-    for (const QString& name : window.screenNames())
-        window.showScreen(name);
-    window.openPath(folder / "nowhere");
+    for (const QString& name : window->screenNames())
+        window->showScreen(name);
+    window->openPath(folder / "nowhere");
     EXPECT_TRUE(strip->text().contains(QStringLiteral("nowhere")));
 }
 
@@ -191,12 +181,12 @@ TEST_F(WindowTest, CopiedRun_LeavesNoFileBesideIt)
     std::size_t before = 0;
     for ([[maybe_unused]] const auto& entry : fs::recursive_directory_iterator(folder.path()))
         ++before;
-    openAndWait(folder / "copied");
-    for (const QString& name : window.screenNames()) {
-        window.showScreen(name);
+    openRun(folder / "copied");
+    for (const QString& name : window->screenNames()) {
+        window->showScreen(name);
         QTest::qWait(1);
     }
-    ASSERT_TRUE(waitFor([this] { return !window.workbench().project.runs().empty(); }));
+    ASSERT_TRUE(waitFor([this] { return !window->workbench().project.runs().empty(); }));
     std::size_t after = 0;
     for ([[maybe_unused]] const auto& entry : fs::recursive_directory_iterator(folder.path()))
         ++after;
@@ -206,13 +196,13 @@ TEST_F(WindowTest, CopiedRun_LeavesNoFileBesideIt)
 // No label may be narrower than its text, on any screen: text that wraps or is elided on purpose is left out.
 TEST_F(WindowTest, Labels_AreNotClippedAtTheSmallestSize)
 {
-    openAndWait(writeRun("a-run-with-quite-a-long-name"));
-    window.resize(window.minimumSize());
-    for (const QString& name : window.screenNames()) {
-        window.showScreen(name);
+    openRun(writeRun("a-run-with-quite-a-long-name"));
+    window->resize(window->minimumSize());
+    for (const QString& name : window->screenNames()) {
+        window->showScreen(name);
         QTest::qWait(30);
         QCoreApplication::sendPostedEvents(nullptr, QEvent::LayoutRequest); // a text that has just arrived has its place now
-        for (const QLabel* label : window.findChildren<QLabel*>()) {
+        for (const QLabel* label : window->findChildren<QLabel*>()) {
             const bool isFlexible = label->wordWrap() || label->sizePolicy().horizontalPolicy() == QSizePolicy::Ignored || label->text().isEmpty();
             if (!label->isVisible() || isFlexible)
                 continue;
@@ -225,7 +215,7 @@ TEST_F(WindowTest, Screenshots_ShowEveryScreenInBothThemes)
 {
     const fs::path run = writeRun("shots");
     const fs::path target = folder / "shots";
-    EXPECT_EQ(renderScreens(window, theme, target, run), 20) << "nine screens and the jobs";
+    EXPECT_EQ(renderScreens(*window, theme, target, run), 20) << "nine screens and the jobs";
     for (const fs::directory_entry& entry : fs::directory_iterator(target)) {
         const QImage image(QString::fromStdString(entry.path().string()));
         ASSERT_GE(image.width(), 1100);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/buffer/buffer_page.h"
 
+#include "widgets/common/empty_hint.h"
+#include "widgets/common/prompt_menu.h"
 #include "widgets/common/step_bar.h"
 #include "widgets/common/table_support.h"
 #include "widgets/common/value_strip.h"
@@ -15,7 +17,6 @@
 #include <QLabel>
 #include <QSplitter>
 #include <QTableView>
-#include <QTimer>
 #include <QToolButton>
 
 #include <algorithm>
@@ -26,7 +27,6 @@ namespace midpoint::gui {
 
 namespace {
 
-constexpr int kAskDelayMs = 200;
 
 const store::Histogram* histogramOf(const store::BufferComposition& composition, const std::string& name)
 {
@@ -115,7 +115,7 @@ std::optional<double> histogramMedian(const store::Histogram& histogram)
 }
 
 BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
-    : Page(workbench, QStringLiteral("bufferPage"), parent)
+    : StepPage(workbench, QStringLiteral("bufferPage"), parent)
     , m_values(new ValueStrip(theme(), QStringLiteral("bufferValues"), this))
     , m_fill(new CurveTile(theme(), QStringLiteral("plotFill"), tr("Size and reuse"), { tr("training step"), tr("groups") }, this))
     , m_age(new CurveTile(theme(), QStringLiteral("plotAge"), tr("Age of entries"), { tr("training step"), tr("share of entries") }, this, CurveStyle::Stacked))
@@ -125,7 +125,6 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     , m_entriesLabel(new QLabel(this))
     , m_table(new QTableView(this))
     , m_model(new RowsModel(this))
-    , m_timer(new QTimer(this))
 {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 6, 8, 6);
@@ -163,14 +162,6 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     }
     m_age->setFixedY(Range { 0.0, 1.0 });
     m_difficulty->setFixedY(Range { 0.0, 1.0 });
-    m_timer->setSingleShot(true);
-    connect(m_timer, &QTimer::timeout, this, &BufferPage::ask);
-    const auto askSoon = [this] {
-        if (isVisible() && !m_timer->isActive())
-            m_timer->start(kAskDelayMs);
-    };
-    connect(&run(), &RunModel::currentStepChanged, this, askSoon);
-    connect(&run(), &RunModel::factsChanged, this, askSoon);
     connect(&run(), &RunModel::opened, this, [this] { show(nullptr); });
     connect(&run(), &RunModel::bufferArrived, this, &BufferPage::show);
     show(nullptr);
@@ -202,13 +193,15 @@ void BufferPage::buildTable()
     m_model->setColumns(std::move(columns));
     styleTable(m_table, QStringLiteral("bufferTable"), tr("Entries of the replay buffer"));
     m_table->setModel(m_model);
+    new EmptyHint(m_table, tr("No entries are listed up to this step."));
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(2, Qt::AscendingOrder);
     for (int column = 0; column < 9; ++column)
         m_table->setColumnWidth(column, column == 0 ? 70 : 66);
+    const auto promptAt = [this](const QModelIndex& index) { return std::optional(m_view->entries[m_model->sourceRow(index.row())].promptIndex); };
+    connect(m_table, &QTableView::activated, this, [this, promptAt](const QModelIndex& index) { Q_EMIT promptRequested(PromptAction::Rollouts, *promptAt(index)); });
+    addPromptMenu(m_table, *this, promptAt);
 }
-
-void BufferPage::activated() { ask(); }
 
 void BufferPage::ask()
 {

@@ -3,15 +3,13 @@
 // ratios of fresh and replayed rollouts, and the entries.
 #pragma once
 
-#include "widgets/common/page.h"
+#include "widgets/common/step_page.h"
 #include "widgets/viewmodels/run_data.h"
 
 #include <memory>
 
-class QComboBox;
 class QLabel;
 class QTableView;
-class QTimer;
 
 namespace midpoint::gui {
 
@@ -22,15 +20,14 @@ class MapTile;
 class RowsModel;
 class ValueStrip;
 
-class BufferPage : public Page {
+class BufferPage : public StepPage {
     Q_OBJECT
 public:
     BufferPage(Workbench& workbench, QWidget* parent);
-    void activated() override;
 
 private:
     void buildTable();
-    void ask();
+    void ask() override;
     void show(std::shared_ptr<const BufferView> view);
     void showValues();
     void hideEmptyColumns();
@@ -46,7 +43,6 @@ private:
     QLabel* m_entriesLabel;
     QTableView* m_table;
     RowsModel* m_model;
-    QTimer* m_timer;
     std::shared_ptr<const BufferView> m_view;
 };
 

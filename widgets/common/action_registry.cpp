@@ -75,7 +75,6 @@ QToolButton* ActionRegistry::makeButton(const QString& id, QWidget* parent, bool
     button->setDefaultAction(action(id));
     button->setObjectName(id + QStringLiteral(".button"));
     button->setAutoRaise(true);
-    button->setAccessibleName(action(id)->text());
     button->setToolButtonStyle(showText ? Qt::ToolButtonTextBesideIcon : Qt::ToolButtonIconOnly);
     return button;
 }

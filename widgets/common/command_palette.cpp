@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/common/command_palette.h"
 
+#include "widgets/common/empty_hint.h"
+
 #include <QKeyEvent>
 #include <QLineEdit>
 #include <QListWidget>
@@ -45,6 +47,7 @@ CommandPalette::CommandPalette(QWidget* parent)
     m_list->setAccessibleName(tr("Found actions"));
     m_list->setUniformItemSizes(true);
     m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    new EmptyHint(m_list, tr("Nothing fits. Actions, runs, metrics and prompts can be found here."));
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 8, 8, 8);
     layout->addWidget(m_edit);

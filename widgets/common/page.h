@@ -10,7 +10,6 @@
 
 namespace midpoint::gui {
 
-
 class RunModel;
 class ActionRegistry;
 class ProjectModel;
@@ -21,6 +20,9 @@ struct Workbench { // owned by the window; outlives every page
     ProjectModel& project;
     ActionRegistry& actions;
 };
+
+// What can be asked for where a prompt of the pool is shown.
+enum class PromptAction { Rollouts, History, Exclude, Pin, Unpin };
 
 class Page : public QWidget {
     Q_OBJECT
@@ -34,10 +36,12 @@ public:
     virtual void activated() { }   // the page is now the one in sight
     virtual void deactivated() { }
     virtual void focusFilter() { } // Ctrl+F
+    bool mayCommand() const;       // the run is going on and takes commands
 
 Q_SIGNALS:
     void screenRequested(const QString& screen); // "live", "rollouts", ...
     void statusMessage(const QString& text);
+    void promptRequested(midpoint::gui::PromptAction what, std::int64_t promptIndex);
 
 protected:
     Workbench& workbench() const { return m_workbench; }

@@ -22,6 +22,11 @@ QString stateText(const launch::RunState& state)
     return sign + QLatin1Char(' ') + QString::fromUtf8(launch::wordFor(state.kind));
 }
 
+QString stateWithReason(const launch::RunState& state)
+{
+    return state.detail.empty() ? stateText(state) : QStringLiteral("%1 (%2)").arg(stateText(state), QString::fromStdString(state.detail));
+}
+
 ColorRole stateRole(launch::RunStateKind kind)
 {
     using launch::RunStateKind;

@@ -11,6 +11,7 @@ namespace midpoint::gui {
 
 // "● RUNNING", "✓ FINISHED", "■ STOPPED", "▲ FAILED", "○ LOST"
 QString stateText(const launch::RunState& state);
+QString stateWithReason(const launch::RunState& state); // "▲ FAILED (no memory left)"
 ColorRole stateRole(launch::RunStateKind kind);
 
 } // namespace midpoint::gui

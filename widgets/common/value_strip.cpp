@@ -6,6 +6,7 @@
 #include <QToolTip>
 
 #include <algorithm>
+#include <numeric>
 
 namespace midpoint::gui {
 
@@ -26,7 +27,11 @@ void ValueStrip::setValues(std::vector<KeyValue> values)
 {
     if (values == m_values)
         return;
+    const bool areOthers = values.size() != m_values.size() || !std::equal(values.begin(), values.end(), m_values.begin(), [](const KeyValue& a, const KeyValue& b) { return a.name == b.name; });
+    if (areOthers)
+        m_needs.clear();
     m_values = std::move(values);
+    growNeeds();
     QStringList words;
     for (const KeyValue& value : m_values)
         words << QStringLiteral("%1: %2 %3").arg(value.name, value.value, value.context).trimmed();
@@ -50,16 +55,39 @@ QSize ValueStrip::sizeHint() const
 
 QSize ValueStrip::minimumSizeHint() const { return { 300, sizeHint().height() }; }
 
+// What each value has needed so far: places do not wobble with the digits.
+void ValueStrip::growNeeds()
+{
+    const QFontMetrics small(m_theme.smallFont());
+    const QFontMetrics large(valueFont());
+    m_needs.resize(m_values.size(), 0.0);
+    for (std::size_t i = 0; i < m_values.size(); ++i) {
+        const KeyValue& value = m_values[i];
+        const int widest = std::max({ small.horizontalAdvance(value.name), small.horizontalAdvance(value.context), large.horizontalAdvance(value.value) });
+        m_needs[i] = std::max(m_needs[i], static_cast<double>(widest + 2 * kPadding + 2));
+    }
+}
+
+// Where each value begins, and where the last one ends. Values take what they need and share the rest; where there is too little
+// for all, each gives up the same share.
+std::vector<double> ValueStrip::edges() const
+{
+    const double sum = std::accumulate(m_needs.begin(), m_needs.end(), 0.0);
+    const double spare = (static_cast<double>(width()) - sum) / static_cast<double>(std::max<std::size_t>(m_needs.size(), 1));
+    std::vector<double> edges { 0.0 };
+    for (const double need : m_needs)
+        edges.push_back(edges.back() + (spare >= 0.0 ? need + spare : need * static_cast<double>(width()) / sum));
+    return edges;
+}
+
 void ValueStrip::paintEvent(QPaintEvent*)
 {
-    if (m_values.empty())
-        return;
     QPainter painter(this);
-    const double width = static_cast<double>(this->width()) / static_cast<double>(m_values.size());
+    const std::vector<double> edges = this->edges();
     const QFontMetrics small(m_theme.smallFont());
     for (std::size_t i = 0; i < m_values.size(); ++i) {
         const KeyValue& value = m_values[i];
-        const QRect place(static_cast<int>(width * static_cast<double>(i)) + kPadding, kPadding, static_cast<int>(width) - 2 * kPadding, height() - 2 * kPadding);
+        const QRect place(static_cast<int>(edges[i]) + kPadding, kPadding, static_cast<int>(edges[i + 1] - edges[i]) - 2 * kPadding, height() - 2 * kPadding);
         painter.setFont(m_theme.smallFont());
         painter.setPen(m_theme.color(ColorRole::Secondary));
         painter.drawText(place, Qt::AlignTop | Qt::AlignLeft, small.elidedText(value.name, Qt::ElideRight, place.width()));
@@ -83,9 +111,10 @@ bool ValueStrip::event(QEvent* event)
 {
     if (event->type() == QEvent::ToolTip && !m_values.empty()) {
         const auto* help = static_cast<QHelpEvent*>(event);
-        const auto index = static_cast<std::size_t>(std::max(help->pos().x(), 0)) * m_values.size() / static_cast<std::size_t>(std::max(width(), 1));
-        const KeyValue& value = m_values[std::min(index, m_values.size() - 1)];
-        QToolTip::showText(help->globalPos(), QStringLiteral("<b>%1</b> %2<br>%3<br>%4").arg(value.name, value.value, value.context, value.tooltip), this);
+        const std::vector<double> edges = this->edges();
+        const auto after = std::upper_bound(edges.begin() + 1, edges.end() - 1, static_cast<double>(help->pos().x()));
+        const KeyValue& value = m_values[static_cast<std::size_t>(after - edges.begin()) - 1];
+        QToolTip::showText(help->globalPos(), QStringLiteral("<b>%1</b> %2<br>%3<br>%4").arg(value.name.toHtmlEscaped(), value.value.toHtmlEscaped(), value.context.toHtmlEscaped(), value.tooltip.toHtmlEscaped()), this);
         return true;
     }
     return QWidget::event(event);

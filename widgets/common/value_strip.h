@@ -34,9 +34,12 @@ protected:
 
 private:
     QFont valueFont() const;
+    void growNeeds();
+    std::vector<double> edges() const;
 
     const Theme& m_theme;
     std::vector<KeyValue> m_values;
+    std::vector<double> m_needs; // of width, by value
 };
 
 } // namespace midpoint::gui

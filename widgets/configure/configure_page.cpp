@@ -97,6 +97,11 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
         refreshBases();
     });
     connect(m_devicePicker, &DevicePicker::chosen, this, [this](const std::vector<std::string>& devices) { m_form->set("run.devices", config::toPlainText(config::Value(devices))); });
+    connect(m_jobsPanel, &JobsPanel::predictorChosen, this, [this](const std::filesystem::path& file) {
+        showRunForm();
+        m_form->set("selection.predictor_path", file.string());
+        goTo("selection.predictor_path");
+    });
     connect(m_jobs, &JobList::failed, this, &Page::statusMessage);
     connect(m_jobs, &JobList::started, this, [this](const std::filesystem::path& job) { Q_EMIT statusMessage(tr("%1 is starting. It goes on when this window is closed.").arg(qs(job.filename()))); });
     connect(&theme(), &Theme::changed, this, [this] {

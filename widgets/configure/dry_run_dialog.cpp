@@ -74,9 +74,7 @@ void DryRunDialog::showEnd(int code)
     if (!rest.isEmpty())
         m_text->appendPlainText(rest);
     m_state->setText(code == 0 ? tr("✓ The configuration is complete. This is what would run:") : code < 0 ? tr("✕ The dry run could not be made.") : tr("✕ A start would end here, with exit code %1.").arg(code));
-    QPalette palette = m_state->palette();
-    palette.setColor(QPalette::WindowText, m_theme.color(code == 0 ? ColorRole::Good : ColorRole::Alert));
-    m_state->setPalette(palette);
+    m_theme.setTextColor(m_state, code == 0 ? ColorRole::Good : ColorRole::Alert);
     m_text->moveCursor(QTextCursor::Start);
 }
 

@@ -24,6 +24,8 @@
 #include <QTimer>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace midpoint::gui {
 
 namespace {
@@ -39,6 +41,7 @@ JobsPanel::JobsPanel(const Theme& theme, JobList& jobs, const ConfigForm& form, 
     , m_program(std::move(program))
     , m_table(new QTableView(this))
     , m_model(new RowsModel(this))
+    , m_use(new QPushButton(tr("Use this predictor"), this))
     , m_stop(new QPushButton(tr("Stop the job"), this))
     , m_log(new QPlainTextEdit(this))
     , m_poll(new QTimer(this))
@@ -55,10 +58,13 @@ JobsPanel::JobsPanel(const Theme& theme, JobList& jobs, const ConfigForm& form, 
     layout->addWidget(m_table, 2);
     m_stop->setObjectName(QStringLiteral("stopJob"));
     m_stop->setToolTip(tr("Ask the chosen job to end; what it has not written yet is lost"));
+    m_use->setObjectName(QStringLiteral("usePredictor"));
+    m_use->setToolTip(tr("Put the predictor that this job has trained into the settings of the training run (selection.predictor_path)"));
     auto* line = new QHBoxLayout;
     auto* title = new QLabel(tr("Log of the chosen job"), this);
     title->setFont(theme.strongFont());
     line->addWidget(title, 1);
+    line->addWidget(m_use);
     line->addWidget(m_stop);
     layout->addLayout(line);
     m_log->setObjectName(QStringLiteral("jobLog"));
@@ -71,6 +77,7 @@ JobsPanel::JobsPanel(const Theme& theme, JobList& jobs, const ConfigForm& form, 
         if (const JobRecord* job = selected())
             m_jobs.stop(*job);
     });
+    connect(m_use, &QPushButton::clicked, this, [this] { Q_EMIT predictorChosen(finishedPredictor()); });
     m_poll->setInterval(kPollMs);
     connect(m_poll, &QTimer::timeout, &m_jobs, &JobList::refresh);
     connect(&m_jobs, &JobList::changed, this, &JobsPanel::refreshJobs);
@@ -180,12 +187,17 @@ const JobRecord* JobsPanel::selected() const
 
 void JobsPanel::refreshJobs()
 {
+    const JobRecord* chosen = selected();
+    const std::filesystem::path path = chosen == nullptr ? std::filesystem::path() : chosen->path;
     const bool isSameCount = m_rows.size() == m_jobs.jobs().size();
     m_rows = m_jobs.jobs();
     if (isSameCount)
         m_model->refreshTexts();
     else
         m_model->setRows(m_rows.size());
+    for (std::size_t i = 0; i < m_rows.size() && !m_table->currentIndex().isValid(); ++i)
+        if (m_rows[i].path == path)
+            m_table->selectRow(static_cast<int>(i)); // newer jobs stand above it now
     if (!m_table->currentIndex().isValid() && !m_rows.empty())
         m_table->selectRow(0);
     showLog();
@@ -193,9 +205,19 @@ void JobsPanel::refreshJobs()
         refreshForm(form);
 }
 
+std::filesystem::path JobsPanel::finishedPredictor() const
+{
+    const JobRecord* job = selected();
+    if (job == nullptr || job->kind != "train" || job->state.kind != launch::RunStateKind::Finished)
+        return {};
+    const auto option = std::find(job->command.begin(), job->command.end(), "--out");
+    return option == job->command.end() || option + 1 == job->command.end() ? std::filesystem::path() : std::filesystem::path(*(option + 1));
+}
+
 void JobsPanel::showLog()
 {
     const JobRecord* job = selected();
+    m_use->setEnabled(!finishedPredictor().empty());
     m_stop->setEnabled(job != nullptr && launch::isActive(job->state.kind));
     const QString text = job == nullptr ? QString() : qs(job->logTail);
     if (text == m_log->toPlainText())

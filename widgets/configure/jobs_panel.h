@@ -28,6 +28,9 @@ public:
     JobsPanel(const Theme& theme, JobList& jobs, const ConfigForm& form, std::filesystem::path program, QWidget* parent);
     void prefill(); // empty fields, from the configuration that is being edited
 
+Q_SIGNALS:
+    void predictorChosen(std::filesystem::path file); // to be used by training runs
+
 protected:
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
@@ -44,6 +47,7 @@ private:
     void refreshForm(const Form& form);
     void refreshJobs();
     void showLog();
+    std::filesystem::path finishedPredictor() const; // of the chosen job; empty: it has made none
     const JobRecord* selected() const;
     static std::vector<QString> valuesOf(const Form& form);
 
@@ -54,6 +58,7 @@ private:
     std::vector<Form> m_forms;
     QTableView* m_table;
     RowsModel* m_model;
+    QPushButton* m_use;
     QPushButton* m_stop;
     QPlainTextEdit* m_log;
     QTimer* m_poll;

@@ -21,13 +21,6 @@ namespace {
 constexpr int kNameWidth = 190;
 constexpr int kEditWidth = 230;
 
-void setRole(QLabel* label, const Theme& theme, ColorRole role)
-{
-    QPalette palette = label->palette();
-    palette.setColor(QPalette::WindowText, theme.color(role));
-    label->setPalette(palette);
-}
-
 } // namespace
 
 QString readableName(const std::string& name)
@@ -123,13 +116,13 @@ void ConfigurePage::refreshRows()
         const auto base = m_form->report().base.find(key);
         const QString unit = row.setting->unit.empty() ? QString() : QStringLiteral("%1   ").arg(qs(row.setting->unit));
         row.mark->setText(isChanged ? unit + tr("changed from %1").arg(base == m_form->report().base.end() ? QString() : qs(base->second)) : unit + qs(row.setting->help));
-        setRole(row.mark, theme(), isChanged ? ColorRole::Accent : ColorRole::Secondary);
+        theme().setTextColor(row.mark, isChanged ? ColorRole::Accent : ColorRole::Secondary);
         row.reset->setEnabled(isChanged);
         const auto problem = problems.find(key);
         row.problem->setVisible(problem != problems.end());
         if (problem != problems.end()) {
             row.problem->setText(QStringLiteral("✕ ") + problem->second);
-            setRole(row.problem, theme(), ColorRole::Alert);
+            theme().setTextColor(row.problem, ColorRole::Alert);
         }
     }
     applyFilter();

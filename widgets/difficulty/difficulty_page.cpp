@@ -3,6 +3,7 @@
 
 #include "widgets/common/action_registry.h"
 #include "widgets/common/empty_hint.h"
+#include "widgets/common/prompt_menu.h"
 #include "widgets/common/step_bar.h"
 #include "widgets/common/table_support.h"
 #include "widgets/common/value_strip.h"
@@ -23,7 +24,6 @@
 #include <QSpinBox>
 #include <QSplitter>
 #include <QTableView>
-#include <QTimer>
 #include <QToolButton>
 
 #include <cmath>
@@ -32,7 +32,6 @@ namespace midpoint::gui {
 
 namespace {
 
-constexpr int kAskDelayMs = 150;
 constexpr double kJitterShare = 0.4; // of the distance between two levels k/G
 
 // The same offset for the same measurement at every redraw.
@@ -46,7 +45,7 @@ double jitter(const DifficultyPair& pair)
 } // namespace
 
 DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
-    : Page(workbench, QStringLiteral("difficultyPage"), parent)
+    : StepPage(workbench, QStringLiteral("difficultyPage"), parent)
     , m_values(new ValueStrip(theme(), QStringLiteral("difficultyValues"), this))
     , m_set(new QComboBox(this))
     , m_window(new QSpinBox(this))
@@ -61,7 +60,6 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     , m_table(new QTableView(this))
     , m_model(new RowsModel(this))
     , m_history(new BarTile(theme(), QStringLiteral("plotHistory"), tr("History of a prompt"), { tr("training step"), tr("difficulty (1 − success rate)") }, this))
-    , m_askTimer(new QTimer(this))
 {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 6, 8, 6);
@@ -110,17 +108,8 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     m_calibration->setFixedX(Range { -0.02, 1.02 });
     m_calibration->setFixedY(Range { -0.02, 1.02 });
     m_histogram->setFixedX(Range { 0.0, 1.0 });
-    m_pearson->setFixedY(Range { 0.0, 1.0 });
     m_history->setFixedY(Range { -0.02, 1.02 });
     m_history->setPlaceholder(tr("Choose a prompt in the table to see its history."));
-    m_askTimer->setSingleShot(true);
-    connect(m_askTimer, &QTimer::timeout, this, &DifficultyPage::ask);
-    const auto askSoon = [this] {
-        if (isVisible() && !m_askTimer->isActive())
-            m_askTimer->start(kAskDelayMs);
-    };
-    connect(&run(), &RunModel::currentStepChanged, this, askSoon);
-    connect(&run(), &RunModel::factsChanged, this, askSoon);
     connect(&run(), &RunModel::opened, this, [this] {
         m_view = nullptr;
         m_selected = -1;
@@ -134,7 +123,7 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     connect(&run(), &RunModel::promptHistoryArrived, this, [this](std::shared_ptr<const PromptHistory> history) { showHistory(*history); });
     connect(&run(), &RunModel::dataArrived, this, &DifficultyPage::refreshPearson);
     connect(&run(), &RunModel::curvesReplaced, this, &DifficultyPage::refreshPearson);
-    connect(m_scatter, &ScatterTile::pointClicked, this, &DifficultyPage::selectPrompt);
+    connect(m_scatter, &ScatterTile::pointClicked, this, &DifficultyPage::showPrompt);
     connect(m_scatter, &ScatterTile::pointsChosen, this, &DifficultyPage::setRegion);
     connect(m_clearRegion, &QToolButton::clicked, this, [this] { setRegion({}); });
     showPlots();
@@ -232,12 +221,12 @@ void DifficultyPage::buildTable()
     m_table->horizontalHeader()->setSectionResizeMode(1, QHeaderView::Stretch); // the text takes what is left
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& index) {
         if (index.isValid())
-            showPrompt(static_cast<std::int64_t>(m_model->sourceRow(index.row())));
+            readHistory(static_cast<std::int64_t>(m_model->sourceRow(index.row())));
     });
-    connect(m_table, &QTableView::doubleClicked, this, [this] { Q_EMIT screenRequested(QStringLiteral("rollouts")); });
+    const auto promptAt = [this](const QModelIndex& index) { return std::optional(static_cast<std::int64_t>(m_model->sourceRow(index.row()))); };
+    connect(m_table, &QTableView::activated, this, [this, promptAt](const QModelIndex& index) { Q_EMIT promptRequested(PromptAction::Rollouts, *promptAt(index)); });
+    addPromptMenu(m_table, *this, promptAt);
 }
-
-void DifficultyPage::activated() { ask(); }
 
 void DifficultyPage::focusFilter()
 {
@@ -271,7 +260,7 @@ void DifficultyPage::show(std::shared_ptr<const DifficultyView> view)
         m_model->refreshTexts();
     m_count->setText(tr("%1 of %2 prompts").arg(m_model->rowCount()).arg(m_model->sourceRows()));
     if (isFirst && m_selected < 0 && !m_view->pairs.empty())
-        showPrompt(m_view->pairs.back().promptIndex);
+        readHistory(m_view->pairs.back().promptIndex);
 }
 
 void DifficultyPage::showValues()
@@ -287,6 +276,7 @@ void DifficultyPage::showValues()
     }
     const DifficultySummary& s = m_view->summary;
     const QString none = tr("n/a");
+    const QString noPairs = tr("nothing predicted and measured"); // why there is no number
     values.push_back({ tr("Pearson"), s.pearson.value ? number(s.pearson.value) : none,
         s.pearson.value ? interval(s.pearson.interval) : qs(s.pearson.undefinedBecause), tr("Predicted against measured difficulty of each measured group.") });
     values.push_back({ tr("noise ceiling"), s.ceiling ? number(s.ceiling->pearson) : none,
@@ -294,12 +284,12 @@ void DifficultyPage::showValues()
         tr("Measured rates are noisy: with few rollouts per prompt even a perfect predictor stays below 1. sqrt(variance of true rates / variance of measured ones).") });
     values.push_back({ tr("Spearman"), s.spearman.value ? number(s.spearman.value) : none,
         s.spearman.value ? interval(s.spearman.interval) : qs(s.spearman.undefinedBecause), tr("The same over ranks.") });
-    values.push_back({ tr("mean abs. error"), s.meanAbsoluteError ? number(s.meanAbsoluteError) : none, tr("of difficulty"), {} });
+    values.push_back({ tr("mean abs. error"), s.meanAbsoluteError ? number(s.meanAbsoluteError) : none, s.meanAbsoluteError ? tr("of difficulty") : noPairs, {} });
     values.push_back({ tr("bias"), s.bias ? QStringLiteral("%1%2").arg(*s.bias >= 0 ? QStringLiteral("+") : QString(), number(s.bias)) : none,
-        s.bias ? (*s.bias >= 0 ? tr("predicted too hard") : tr("predicted too easy")) : QString(), tr("Mean of predicted − measured difficulty.") });
-    values.push_back({ tr("calibration error"), s.calibrationError ? number(s.calibrationError) : none, tr("ECE, 10 bins"), {} });
+        s.bias ? (*s.bias >= 0 ? tr("predicted too hard") : tr("predicted too easy")) : noPairs, tr("Mean of predicted − measured difficulty.") });
+    values.push_back({ tr("calibration error"), s.calibrationError ? number(s.calibrationError) : none, s.calibrationError ? tr("ECE, 10 bins") : noPairs, {} });
     values.push_back({ tr("near the target"), s.pairs > 0 ? percent(s.inBandShare) : none,
-        tr("difficulty %1 ± %2").arg(number(1.0 - m_view->request.targetSuccess), number(m_view->request.bandHalfWidth)), tr("Share of measured groups within the target band.") });
+        s.pairs == 0 ? noPairs : tr("difficulty %1 ± %2").arg(number(1.0 - m_view->request.targetSuccess), number(m_view->request.bandHalfWidth)), tr("Share of measured groups within the target band.") });
     values.push_back({ tr("measured groups"), QString::number(s.pairs),
         m_view->roundStep >= 0 ? tr("round of step %1").arg(m_view->roundStep) : tr("no predictions"), m_view->roundStep >= 0 ? tr("Predicted by: %1.").arg(qs(m_view->belief)) : QString() });
     m_values->setValues(std::move(values));
@@ -345,12 +335,16 @@ void DifficultyPage::refreshPearson()
             curves.push_back({ name, curve, color });
     };
     add(metric_names::kPearson, tr("Pearson"), 0);
-    add("dots/selected_pred_pearson", tr("of the selected"), 2);
+    add(metric_names::kSelectedPearson, tr("of the selected"), 2);
     add("dots/pred_ceiling", tr("noise ceiling"), 4);
     add("dots/pred_mae", tr("mean abs. error"), 1);
     add("dots/pred_ece", tr("calibration error"), 3);
-    m_pearson->setXTitle(axisTitle(run().xQuantity()));
+    m_pearson->setXTitle(axisTitle(run().xQuantity()), run().xQuantity() != XQuantity::Time);
     m_pearson->setPlaceholder(!curves.empty() ? QString() : run().isOpen() ? tr("This run records no prediction quality.") : tr("Open a run to see its difficulty."));
+    Range range { 0.0, 1.0 };
+    for (const CurveSpec& spec : curves) // a prediction that is worse than none shows as such
+        range.include(spec.curve->raw().valueRange(0, spec.curve->raw().size()));
+    m_pearson->setFixedY(Range { range.lower < 0.0 ? range.lower - 0.05 : 0.0, range.upper });
     m_pearson->setCurves(std::move(curves));
 }
 
@@ -378,7 +372,7 @@ void DifficultyPage::setRegion(const std::vector<std::int64_t>& prompts)
         m_table->scrollToTop();
 }
 
-void DifficultyPage::selectPrompt(std::int64_t promptIndex)
+void DifficultyPage::showPrompt(std::int64_t promptIndex)
 {
     int row = m_model->rowOfSource(static_cast<std::size_t>(promptIndex));
     if (row < 0) {
@@ -390,10 +384,12 @@ void DifficultyPage::selectPrompt(std::int64_t promptIndex)
     if (row >= 0) {
         m_table->selectRow(row);
         m_table->scrollTo(m_model->index(row, 0), QAbstractItemView::PositionAtCenter);
+    } else {
+        readHistory(promptIndex); // the table is not read yet
     }
 }
 
-void DifficultyPage::showPrompt(std::int64_t promptIndex)
+void DifficultyPage::readHistory(std::int64_t promptIndex)
 {
     m_selected = promptIndex;
     m_scatter->ring(promptIndex);

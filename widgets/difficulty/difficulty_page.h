@@ -3,7 +3,7 @@
 // and every prompt with its history.
 #pragma once
 
-#include "widgets/common/page.h"
+#include "widgets/common/step_page.h"
 #include "widgets/viewmodels/run_data.h"
 
 #include <memory>
@@ -16,7 +16,6 @@ class QLineEdit;
 class QSpinBox;
 class QTableView;
 class QToolButton;
-class QTimer;
 
 class QBoxLayout;
 
@@ -28,18 +27,18 @@ class RowsModel;
 class ScatterTile;
 class ValueStrip;
 
-class DifficultyPage : public Page {
+class DifficultyPage : public StepPage {
     Q_OBJECT
 public:
     DifficultyPage(Workbench& workbench, QWidget* parent);
-    void activated() override;
     void focusFilter() override;
     void showPrompt(std::int64_t promptIndex);
+    std::int64_t selectedPrompt() const { return m_selected; } // -1: none
 
 private:
     void buildToolbar(QBoxLayout* layout);
     void buildTable();
-    void ask();
+    void ask() override;
     void show(std::shared_ptr<const DifficultyView> view);
     void showValues();
     void showPlots();
@@ -47,7 +46,7 @@ private:
     void refreshPearson();
     void applyFilter();
     void setRegion(const std::vector<std::int64_t>& prompts); // chosen in the scatter; empty: all
-    void selectPrompt(std::int64_t promptIndex);
+    void readHistory(std::int64_t promptIndex);
 
     ValueStrip* m_values;
     QComboBox* m_set;
@@ -62,7 +61,6 @@ private:
     QTableView* m_table;
     RowsModel* m_model;
     BarTile* m_history;
-    QTimer* m_askTimer;
     std::shared_ptr<const DifficultyView> m_view;
     std::int64_t m_selected = -1;
     std::set<std::int64_t> m_region; // prompts chosen in the scatter; empty: all

@@ -327,14 +327,15 @@ void LivePage::refreshCurves()
         }
         const bool isSame = std::equal(curves.begin(), curves.end(), plot.tile->curves().begin(), plot.tile->curves().end(),
             [](const CurveSpec& a, const CurveSpec& b) { return a.curve == b.curve && a.name == b.name; });
-        plot.tile->setXTitle(axisTitle(run().xQuantity()));
+        plot.tile->setXTitle(axisTitle(run().xQuantity()), run().xQuantity() != XQuantity::Time);
         if (isSame)
             plot.tile->dataChanged();
         else
             plot.tile->setCurves(curves);
-        plot.tile->setPlaceholder(!curves.empty() ? QString()
-                : run().isOpen()                  ? tr("No values yet. This plot fills as soon as the run records them.")
-                                                  : tr("Open a run to see its curves."));
+        plot.tile->setPlaceholder(!curves.empty()     ? QString()
+                : launch::isActive(run().header().state.kind) ? tr("No values yet. This plot fills as soon as the run records them.")
+                : run().isOpen()                              ? tr("This run has recorded no values for this plot.")
+                                                              : tr("Open a run to see its curves."));
         plot.tile->setExportDescription(tr("run %1, steps 0 to %2, smoothing %3").arg(qs(run().header().name)).arg(run().header().step).arg(run().smoothing()));
     }
 }
@@ -366,15 +367,19 @@ void LivePage::refreshValues()
 {
     using namespace metric_names;
     const auto trend = [this](const std::string& metric, bool asPercent, double sign = 1.0) -> QString {
-        // A run younger than that is compared with its first step.
-        const double steps = std::min(kTrendSteps, static_cast<double>(run().newestStep() - 1));
+        // What was first recorded less than that long ago is compared with its first value.
+        const auto first = run().firstStep(metric);
+        const auto newest = static_cast<double>(run().newestStep());
+        if (!first || *first >= newest)
+            return {};
+        const double steps = std::min(kTrendSteps, newest - *first);
         const auto now = run().last(metric);
-        const auto then = run().before(metric, steps);
-        if (!now || !then || steps < 1.0)
+        const auto then = run().at(metric, newest - steps);
+        if (!now || !then)
             return {};
         const double change = sign * (*now - *then);
         const QString arrow = change > 0 ? QStringLiteral("▲") : change < 0 ? QStringLiteral("▼") : QStringLiteral("■");
-        return tr("%1 %2 in %3 steps").arg(arrow, asPercent ? percent(std::abs(change), 1) : number(std::abs(change))).arg(steps);
+        return tr("%1 %2 /%3 steps").arg(arrow, asPercent ? percent(std::abs(change), 1) : number(std::abs(change))).arg(steps);
     };
     const auto shown = [this](const char* metric) { return number(run().last(metric)); };
     std::vector<KeyValue> values;
@@ -392,7 +397,10 @@ void LivePage::refreshValues()
     values.push_back({ tr("groups without signal"), mixed ? percent(1.0 - *mixed) : QStringLiteral("-"),
         isStarving ? tr("! little to learn from") : trend("baseline_reward/pct_mixed", true, -1.0),
         tr("Groups whose rollouts were all right or all wrong: they give no gradient."), isStarving ? ColorRole::Warning : ColorRole::Text });
-    values.push_back({ tr("Pearson of prediction"), shown(kPearson), run().last(kPearson) ? trend(kPearson, false) : tr("no difficulty prediction"),
+    // Without prompts that are drawn uniformly there is only that of the selected ones, which is lower.
+    const bool isOfSelected = !run().last(kPearson) && run().last(kSelectedPearson);
+    const char* pearson = isOfSelected ? kSelectedPearson : kPearson;
+    values.push_back({ isOfSelected ? tr("Pearson (selected)") : tr("Pearson"), shown(pearson), run().last(pearson) ? trend(pearson, false) : tr("nothing predicted yet"),
         tr("Predicted against measured difficulty; see Difficulty.") });
     const auto entropy = run().last(kEntropy);
     const bool isCollapsed = entropy && *entropy < 0.01;

@@ -69,8 +69,8 @@ std::string mirrorOf(const LogLine& event)
 QString levelWord(const LogLine& line)
 {
     switch (line.level) {
-    case store::EventLevel::Error: return QStringLiteral("✕ error");
-    case store::EventLevel::Warning: return QStringLiteral("! warning");
+    case store::EventLevel::Error: return LogPage::tr("✕ error");
+    case store::EventLevel::Warning: return LogPage::tr("! warning");
     case store::EventLevel::Info: break;
     }
     return QStringLiteral("info");
@@ -303,11 +303,14 @@ void LogPage::addLines(std::vector<LogLine> lines)
             line.wallMs = lastMs;
         lastMs = line.wallMs;
     }
+    const auto isEarlier = [](const LogLine& a, const LogLine& b) { return a.wallMs < b.wallMs; };
+    std::stable_sort(lines.begin(), lines.end(), isEarlier);
     const bool goesAtEnd = m_lines.empty() || lines.empty() || lines.front().wallMs >= m_lines.back().wallMs;
     const std::size_t added = lines.size();
+    const auto middle = static_cast<std::ptrdiff_t>(m_lines.size());
     m_lines.insert(m_lines.end(), std::make_move_iterator(lines.begin()), std::make_move_iterator(lines.end()));
-    if (!goesAtEnd)
-        std::stable_sort(m_lines.begin(), m_lines.end(), [](const LogLine& a, const LogLine& b) { return a.wallMs < b.wallMs; });
+    if (!goesAtEnd) // the rest is in order already
+        std::inplace_merge(m_lines.begin(), m_lines.begin() + middle, m_lines.end(), isEarlier);
     const bool isTooLong = m_lines.size() > kMaximumLines;
     if (isTooLong)
         m_lines.erase(m_lines.begin(), m_lines.end() - static_cast<std::ptrdiff_t>(kMaximumLines));
@@ -381,7 +384,9 @@ void LogPage::refreshFailure()
     QString text = advice.cause + QStringLiteral("\n") + advice.advice;
     if (run().header().heartbeatAgeSeconds >= 0)
         text += tr("\nLast heartbeat %1.").arg(ago(run().header().heartbeatAgeSeconds));
-    if (!run().header().checkpoints.empty())
+    if (run().header().checkpoints.empty())
+        text += tr(" No checkpoint was written: the run would start from the beginning.");
+    else
         text += tr(" Newest checkpoint: %1.").arg(qs(run().header().checkpoints.back()));
     m_failureText->setText(text);
 }

@@ -6,6 +6,7 @@
 
 #include "widgets/plot/qcustomplot_keywords.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace midpoint::gui {
@@ -15,10 +16,13 @@ namespace {
 // Large counts as 8.1k instead of 8.1e3: ticks of steps, tokens and rollouts.
 // Whole steps have whole ticks: 2 or 5, never 2.5.
 class CompactTicker : public QCPAxisTicker {
+public:
+    void setWhole(bool on) { m_isWhole = on; }
+
 protected:
     double getTickStep(const QCPRange& range) override
     {
-        const double step = QCPAxisTicker::getTickStep(range);
+        const double step = m_isWhole ? std::max(QCPAxisTicker::getTickStep(range), 1.0) : QCPAxisTicker::getTickStep(range);
         const double power = std::pow(10.0, std::floor(std::log10(step) + 1e-9));
         const double mantissa = step / power;
         return std::abs(mantissa - 2.5) < 1e-6 ? 2.0 * power : step;
@@ -38,6 +42,9 @@ protected:
             return QString::number(tick, 'g', 5);
         return QCPAxisTicker::getTickLabel(tick, locale, format, precision);
     }
+
+private:
+    bool m_isWhole = false; // no tick between two counts
 };
 
 QColor colorOf(MarkerKind kind, const Theme& theme)
@@ -103,6 +110,12 @@ void setScale(QCPAxis* axis, bool logarithmic)
         ticker->setTickCount(axis->orientation() == Qt::Horizontal ? 6 : 5);
         axis->setTicker(ticker);
     }
+}
+
+void setWholeTicks(QCPAxis* axis, bool on)
+{
+    if (const auto ticker = axis->ticker().dynamicCast<CompactTicker>())
+        ticker->setWhole(on);
 }
 
 void setFixedRange(QCPAxis* axis, const Range& range)

@@ -15,6 +15,7 @@ struct Range;
 
 void styleAxis(QCPAxis* axis, const Theme& theme);
 void setScale(QCPAxis* axis, bool logarithmic);
+void setWholeTicks(QCPAxis* axis, bool on); // of a linear axis: 1 is the smallest step
 void setFixedRange(QCPAxis* axis, const Range& range); // a hair wider, so that the tick at its end is labelled
 void addMarkerItems(QCustomPlot* plot, const PlotMarker& marker, const Theme& theme, const QString& name);
 

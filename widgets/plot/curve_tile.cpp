@@ -90,7 +90,7 @@ void CurveTile::stylePens()
         m_graphs[i]->setBrush(Qt::NoBrush);
         if (m_style == CurveStyle::Stacked) {
             QColor fill = color;
-            fill.setAlpha(150);
+            fill.setAlpha(spec.shade ? 210 : 150); // shades of one scale have to be told apart
             m_graphs[i]->setPen(QPen(color, 1));
             m_graphs[i]->setBrush(fill);
             m_graphs[i]->setChannelFillGraph(i > 0 ? m_graphs[i - 1] : nullptr);
@@ -171,6 +171,7 @@ Range CurveTile::refreshStack(double lower, double upper, int columns)
             m_graphs[i]->setPen(Qt::NoPen); // borders of layers this dense would be all there is to see
         Points points;
         std::size_t slot = 0;
+        bool hasHeight = false;
         for (std::size_t k = first; k < last; k += stride, ++slot) {
             double sum = 0.0;
             std::size_t count = 0;
@@ -182,10 +183,13 @@ Range CurveTile::refreshStack(double lower, double upper, int columns)
             if (sums.size() <= slot)
                 sums.resize(slot + 1, 0.0);
             sums[slot] += count > 0 ? sum / static_cast<double>(count) : 0.0;
+            hasHeight = hasHeight || sum > 0.0;
             points.x.push_back(layer.x(k));
             points.y.push_back(sums[slot]);
             values.include(sums[slot]);
         }
+        if (!hasHeight)
+            m_graphs[i]->setPen(Qt::NoPen); // an empty layer is no line
         hand(m_graphs[i], points);
     }
     return values;

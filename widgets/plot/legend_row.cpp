@@ -87,8 +87,14 @@ void LegendRow::resizeEvent(QResizeEvent*) { updateGeometry(); }
 void LegendRow::paintEvent(QPaintEvent*)
 {
     QPainter painter(this);
+    draw(painter, width());
+}
+
+void LegendRow::draw(QPainter& painter, int width) const
+{
     painter.setRenderHint(QPainter::Antialiasing);
-    const std::vector<Place> places = layoutFor(width());
+    painter.setFont(font());
+    const std::vector<Place> places = layoutFor(width);
     for (std::size_t i = 0; i < places.size(); ++i) {
         const LegendEntry& entry = m_entries[i];
         const Place& place = places[i];
@@ -96,11 +102,13 @@ void LegendRow::paintEvent(QPaintEvent*)
         if (entry.shape == LegendShape::Line) {
             painter.setPen(QPen(entry.color, 2, entry.dash));
             painter.drawLine(QPointF(place.sample.left(), middle.y()), QPointF(place.sample.right(), middle.y()));
-        } else if (entry.shape == LegendShape::Disc || entry.shape == LegendShape::Square) {
+        } else if (entry.shape != LegendShape::None) {
             painter.setPen(Qt::NoPen);
             painter.setBrush(entry.color);
             if (entry.shape == LegendShape::Disc)
                 painter.drawEllipse(middle, 4, 4);
+            else if (entry.shape == LegendShape::Diamond)
+                painter.drawPolygon(QPolygonF { middle + QPointF(0, -5), middle + QPointF(5, 0), middle + QPointF(0, 5), middle + QPointF(-5, 0) });
             else
                 painter.drawRect(QRectF(middle.x() - 4.5, middle.y() - 4.5, 9, 9));
         }

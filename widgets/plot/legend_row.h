@@ -8,11 +8,13 @@
 
 #include <vector>
 
+class QPainter;
+
 namespace midpoint::gui {
 
 class Theme;
 
-enum class LegendShape { Line, Disc, Square, None };
+enum class LegendShape { Line, Disc, Diamond, Square, None };
 
 struct LegendEntry {
     QString name;
@@ -29,6 +31,7 @@ public:
     explicit LegendRow(const Theme& theme, QWidget* parent = nullptr);
     void setEntries(std::vector<LegendEntry> entries);
     const std::vector<LegendEntry>& entries() const { return m_entries; }
+    void draw(QPainter& painter, int width) const; // from the painter's origin: also into an exported picture
     bool hasHeightForWidth() const override { return true; }
     int heightForWidth(int width) const override;
     QSize sizeHint() const override;

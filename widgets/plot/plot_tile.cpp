@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/plot/plot_tile.h"
 
-#include "backend/core/error.h"
-#include "backend/core/files.h"
-#include "backend/core/text.h"
 #include "widgets/plot/axis_style.h"
 #include "widgets/theme/theme.h"
 
 #include "widgets/plot/qcustomplot_keywords.h"
 
-#include <QApplication>
-#include <QClipboard>
 #include <QDateTime>
-#include <QFileDialog>
+#include <QKeyEvent>
+#include <QLabel>
 #include <QMenu>
-#include <QMessageBox>
 #include <QStackedLayout>
-#include <QSvgGenerator>
 #include <QToolButton>
 
 #include <cmath>
@@ -29,6 +23,7 @@ constexpr int kInactiveReplotMs = 500;
 constexpr qint64 kShrinkAfterMs = 5000;
 constexpr int kClickPixels = 4; // a hand that moves no further has clicked
 constexpr double kMargin = 0.06; // of the y range, above and below
+constexpr double kFoot = 0.015;  // below zero, so that a curve of zeros is seen above the frame
 } // namespace
 
 PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title, const AxisTitles& axes, QWidget* parent)
@@ -126,8 +121,10 @@ void PlotTile::setAxes(const AxisTitles& axes)
     scheduleReplot();
 }
 
-void PlotTile::setXTitle(const QString& title)
+void PlotTile::setXTitle(const QString& title, bool isWhole)
 {
+    m_isWholeX = isWhole;
+    setWholeTicks(m_plot->xAxis, isWhole);
     if (m_plot->xAxis->label() != title)
         m_plot->xAxis->setLabel(title);
 }
@@ -174,6 +171,7 @@ void PlotTile::setLogX(bool on)
 {
     m_logX = on;
     setScale(m_plot->xAxis, on);
+    setWholeTicks(m_plot->xAxis, m_isWholeX);
     m_logXAction->setChecked(on);
     resetZoom();
 }
@@ -210,7 +208,7 @@ void PlotTile::buildMenu()
     add(tr("Show this plot alone"), [this] { Q_EMIT maximizeRequested(this); });
     m_menu->addSeparator();
     add(tr("Copy as image"), [this] { copyImage(); });
-    add(tr("Copy visible range as table"), [this] { QApplication::clipboard()->setText(csv()); });
+    add(tr("Copy visible range as table"), [this] { copyTable(); });
     add(tr("Save as PNG…"), [this] { exportByDialog(tr("PNG image (*.png)"), QStringLiteral("png")); });
     add(tr("Save as SVG…"), [this] { exportByDialog(tr("SVG drawing (*.svg)"), QStringLiteral("svg")); });
     add(tr("Save visible range as CSV…"), [this] { exportByDialog(tr("Table (*.csv)"), QStringLiteral("csv")); });
@@ -301,7 +299,7 @@ void PlotTile::fitAxes(const Range& x, const Range& y)
     if (m_logY)
         wanted = QCPRange(std::max(y.lower, std::max(y.upper, 1e-12) * 1e-6) * 0.9, std::max(y.upper, 1e-12) * 1.1);
     else if (y.lower >= 0 && wanted.lower < 0)
-        wanted.lower = 0;
+        wanted.lower = -kFoot * wanted.upper;
     const QCPRange present = m_plot->yAxis->range();
     const qint64 now = QDateTime::currentMSecsSinceEpoch();
     const bool fits = present.lower <= y.lower && present.upper >= y.upper;
@@ -341,7 +339,12 @@ bool PlotTile::eventFilter(QObject* watched, QEvent* event)
         if (static_cast<QMouseEvent*>(event)->button() == Qt::LeftButton && (static_cast<QMouseEvent*>(event)->pos() - m_pressedAt).manhattanLength() <= kClickPixels)
             plotClicked(static_cast<QMouseEvent*>(event));
         break;
-    case QEvent::ContextMenu: m_menu->popup(QCursor::pos()); return true;
+    case QEvent::ContextMenu: m_menu->popup(static_cast<QContextMenuEvent*>(event)->globalPos()); return true;
+    case QEvent::KeyPress:
+        if (movedByKey(static_cast<QKeyEvent*>(event)))
+            return true;
+        break;
+    case QEvent::FocusOut: mouseLeftPlot(); break;
     case QEvent::Wheel:
         // Zoom only with Ctrl: a page of plots must scroll under the mouse.
         if (!static_cast<QWheelEvent*>(event)->modifiers().testFlag(Qt::ControlModifier)) {
@@ -366,22 +369,39 @@ bool PlotTile::eventFilter(QObject* watched, QEvent* event)
     return QWidget::eventFilter(watched, event);
 }
 
-void PlotTile::mouseMovedOverPlot(QMouseEvent* event)
+// The crosshair by keys: left and right, in larger strides with Shift; Enter is a click there.
+bool PlotTile::movedByKey(QKeyEvent* event)
 {
-    const double x = m_plot->xAxis->pixelToCoord(event->position().x());
+    const QCPRange range = m_plot->xAxis->range();
+    const double middle = m_crosshairX ? *m_crosshairX : range.center();
+    const double stride = range.size() / (event->modifiers().testFlag(Qt::ShiftModifier) ? 20.0 : 200.0);
+    switch (event->key()) {
+    case Qt::Key_Left: moveCrosshair(std::max(middle - stride, range.lower)); return true;
+    case Qt::Key_Right: moveCrosshair(std::min(middle + stride, range.upper)); return true;
+    case Qt::Key_Escape: mouseLeftPlot(); return true;
+    case Qt::Key_Return:
+    case Qt::Key_Enter:
+        if (m_crosshairX)
+            Q_EMIT clickedAt(*m_crosshairX);
+        return m_crosshairX.has_value();
+    default: return false;
+    }
+}
+
+void PlotTile::moveCrosshair(std::optional<double> x)
+{
     if (m_group)
         m_group->move(x);
     else
         showCrosshair(x);
 }
 
-void PlotTile::mouseLeftPlot()
+void PlotTile::mouseMovedOverPlot(QMouseEvent* event)
 {
-    if (m_group)
-        m_group->move(std::nullopt);
-    else
-        showCrosshair(std::nullopt);
+    moveCrosshair(m_plot->xAxis->pixelToCoord(event->position().x()));
 }
+
+void PlotTile::mouseLeftPlot() { moveCrosshair(std::nullopt); }
 
 void PlotTile::plotClicked(QMouseEvent* event)
 {
@@ -393,71 +413,6 @@ void PlotTile::showEvent(QShowEvent* event)
     QWidget::showEvent(event);
     if (m_isDirty)
         replotNow();
-}
-
-QImage PlotTile::image(double scale) const
-{
-    return m_plot->toPixmap(m_plot->width(), m_plot->height(), scale).toImage();
-}
-
-void PlotTile::copyImage() { QApplication::clipboard()->setImage(image(2.0)); }
-
-QString PlotTile::csv() const
-{
-    const QCPRange range = m_plot->xAxis->range();
-    QString text = csvHeader().join(QLatin1Char(',')) + QLatin1Char('\n');
-    for (const std::vector<double>& row : csvRows(range.lower, range.upper)) {
-        QStringList cells;
-        for (const double value : row)
-            cells << QString::fromStdString(shortest(value));
-        text += cells.join(QLatin1Char(',')) + QLatin1Char('\n');
-    }
-    return text;
-}
-
-void PlotTile::exportTo(const QString& path)
-{
-    const std::filesystem::path target(path.toStdString());
-    if (path.endsWith(QStringLiteral(".csv"))) {
-        writeFileAtomically(target, csv().toStdString());
-        return;
-    }
-    bool written = false;
-    if (path.endsWith(QStringLiteral(".svg"))) {
-        QSvgGenerator generator;
-        generator.setFileName(path);
-        generator.setSize(m_plot->size());
-        generator.setViewBox(m_plot->rect());
-        generator.setTitle(title());
-        generator.setDescription(m_exportDescription);
-        QCPPainter painter;
-        written = painter.begin(&generator);
-        if (written) {
-            painter.setMode(QCPPainter::pmVectorized);
-            m_plot->toPainter(&painter, m_plot->width(), m_plot->height());
-            painter.end();
-        }
-    } else {
-        QImage picture = image(2.0);
-        picture.setText(QStringLiteral("Description"), m_exportDescription);
-        written = picture.save(path);
-    }
-    if (!written)
-        throw Error(ErrorKind::Io, concat("cannot write the plot to '", target.string(), "': is the folder there and writable?"));
-}
-
-void PlotTile::exportByDialog(const QString& filter, const QString& ending)
-{
-    QString path = QFileDialog::getSaveFileName(this, tr("Save plot"), objectName() + QLatin1Char('.') + ending, filter);
-    if (path.isEmpty())
-        return;
-    if (!path.endsWith(QLatin1Char('.') + ending))
-        path += QLatin1Char('.') + ending;
-    try {
-        exportTo(path);
-    } catch (const Error& error) {
-        QMessageBox::warning(this, tr("Save plot"), QString::fromUtf8(error.what()));
-    }
 }
 
 QSize PlotTile::sizeHint() const { return { 380, 240 }; }

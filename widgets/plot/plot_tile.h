@@ -17,7 +17,8 @@ class QAction;
 class QCustomPlot;
 class QCPItemText;
 class QCPItemStraightLine;
-class QCPItemTracer;
+class QCPPainter;
+class QKeyEvent;
 class QLabel;
 class QMenu;
 class QMouseEvent;
@@ -52,7 +53,7 @@ public:
     void setTitle(const QString& title);
     QString title() const;
     void setAxes(const AxisTitles& axes);
-    void setXTitle(const QString& title);
+    void setXTitle(const QString& title, bool isWhole); // isWhole: of steps or other counts, which have no halves
     void setNote(const QString& note); // small text in the plot's corner, such as "jittered"
     void setPlaceholder(const QString& text); // shown instead of the plot while there is nothing to draw
     QString placeholder() const;
@@ -69,7 +70,8 @@ public:
     QMenu* menu() const { return m_menu; }
     QString csv() const; // of the visible range, with a header line
     void exportTo(const QString& path); // by the ending: .png, .svg, .csv; throws midpoint::Error
-    QImage image(double scale) const;
+    QImage image(double scale) const; // the plot alone
+    QImage picture() const;           // with title, legend and description, as it is exported
 
     QSize sizeHint() const override;
     QSize minimumSizeHint() const override;
@@ -105,12 +107,21 @@ protected:
     void fitAxes(const Range& x, const Range& y); // y is sticky: it grows at once and shrinks after five seconds
 
 private:
+    struct PictureLayout {
+        QRect title, legend, plot, origin;
+        QSize size;
+    };
+    PictureLayout pictureLayout() const; // plot_export.cpp
+    void paintPicture(QCPPainter& painter, const PictureLayout& layout) const;
+    bool movedByKey(QKeyEvent* event);
+    void moveCrosshair(std::optional<double> x);
     void buildMenu();
     void replotNow();
     void drawMarkers();
     Range widened(const Range& x) const;
     void updateLegend();
     void copyImage();
+    void copyTable();
     void exportByDialog(const QString& filter, const QString& ending);
 
     const Theme& m_theme;
@@ -131,6 +142,7 @@ private:
     std::optional<double> m_crosshairX;
     QString m_exportDescription;
     QTimer* m_replotTimer;
+    bool m_isWholeX = false;
     bool m_logX = false;
     bool m_logY = false;
     bool m_isZoomed = false;

@@ -78,11 +78,11 @@ void ScatterTile::stylePens()
     m_identity->setPen(QPen(theme().color(ColorRole::Secondary), 1, Qt::DashLine));
     m_ring->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssCircle, QPen(theme().color(ColorRole::Text), 2), Qt::NoBrush, 12));
     const double size = m_points.size() > 3000 ? 3.0 : 5.0;
-    constexpr QCPScatterStyle::ScatterShape kShapes[] = { QCPScatterStyle::ssDisc, QCPScatterStyle::ssDiamond, QCPScatterStyle::ssTriangle };
+    constexpr QCPScatterStyle::ScatterShape kShapes[] = { QCPScatterStyle::ssDisc, QCPScatterStyle::ssDiamond }; // as the legend has them
     for (std::size_t i = 0; i < m_sets.size(); ++i) {
         QColor color = theme().series(static_cast<int>(i));
         color.setAlpha(m_points.size() > 1500 ? 130 : 190);
-        m_sets[i]->setScatterStyle(QCPScatterStyle(kShapes[i % 3], QPen(color, 1), QBrush(color), size));
+        m_sets[i]->setScatterStyle(QCPScatterStyle(kShapes[i % 2], QPen(color, 1), QBrush(color), size));
         m_sets[i]->setPen(QPen(color, 1));
     }
     QColor band = theme().color(ColorRole::Accent);
@@ -137,7 +137,7 @@ std::vector<LegendEntry> ScatterTile::legendAt(std::optional<double>) const
         std::size_t count = 0;
         for (const ScatterPoint& point : m_points)
             count += point.set == i ? 1 : 0;
-        entries.push_back({ m_setNames[i], tr("n %1").arg(count), theme().series(static_cast<int>(i)), Qt::SolidLine, LegendShape::Disc });
+        entries.push_back({ m_setNames[i], tr("n %1").arg(count), theme().series(static_cast<int>(i)), Qt::SolidLine, i % 2 == 0 ? LegendShape::Disc : LegendShape::Diamond });
     }
     entries.push_back({ tr("predicted = measured"), {}, theme().color(ColorRole::Secondary), Qt::DashLine, LegendShape::Line });
     return entries;

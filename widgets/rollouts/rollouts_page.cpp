@@ -2,27 +2,34 @@
 #include "widgets/rollouts/rollouts_page.h"
 
 #include "widgets/common/action_registry.h"
+#include "widgets/common/prompt_menu.h"
 #include "widgets/common/step_bar.h"
 #include "widgets/common/table_support.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/rows_model.h"
 #include "widgets/viewmodels/run_model.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
 #include <QSplitter>
 #include <QStandardItemModel>
 #include <QTableView>
+#include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace midpoint::gui {
 
 namespace {
+
+constexpr int kSearchDelayMs = 250; // over all steps: after the last key
+constexpr int kStepColumn = 6;
 
 QString signOf(Verdict verdict)
 {
@@ -39,11 +46,13 @@ QString verdictWord(Verdict verdict) { return signOf(verdict) + QLatin1Char(' ')
 } // namespace
 
 RolloutsPage::RolloutsPage(Workbench& workbench, QWidget* parent)
-    : Page(workbench, QStringLiteral("rolloutsPage"), parent)
+    : StepPage(workbench, QStringLiteral("rolloutsPage"), parent)
     , m_verdict(new QComboBox(this))
     , m_origin(new QComboBox(this))
     , m_coloring(new QComboBox(this))
     , m_search(new QLineEdit(this))
+    , m_allSteps(new QCheckBox(tr("all steps"), this))
+    , m_promptChip(new QToolButton(this))
     , m_shownStep(new QLabel(this))
     , m_table(new QTableView(this))
     , m_model(new RowsModel(this))
@@ -52,6 +61,7 @@ RolloutsPage::RolloutsPage(Workbench& workbench, QWidget* parent)
     , m_nothing(new QLabel(this))
     , m_reader(new QWidget(this))
     , m_sideBySide(nullptr)
+    , m_searchTimer(new QTimer(this))
 {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 6, 8, 6);
@@ -88,11 +98,13 @@ RolloutsPage::RolloutsPage(Workbench& workbench, QWidget* parent)
     m_tokenInfo->setText(tr("Point at a token to see its numbers."));
     readerLayout->addWidget(m_tokenInfo);
     layout->addWidget(m_reader, 1);
-    connect(&run(), &RunModel::currentStepChanged, this, [this] {
-        if (isVisible())
-            ask();
+    m_searchTimer->setSingleShot(true);
+    m_searchTimer->setInterval(kSearchDelayMs);
+    connect(m_searchTimer, &QTimer::timeout, this, &RolloutsPage::ask);
+    connect(&run(), &RunModel::opened, this, [this] {
+        m_prompt.reset();
+        show(nullptr);
     });
-    connect(&run(), &RunModel::opened, this, [this] { show(nullptr); });
     connect(&run(), &RunModel::rolloutsArrived, this, &RolloutsPage::show);
     show(nullptr);
 }
@@ -118,18 +130,33 @@ void RolloutsPage::buildToolbar(QBoxLayout* layout)
     m_search->setPlaceholderText(tr("Search in the responses"));
     m_search->setClearButtonEnabled(true);
     m_search->setMinimumWidth(180);
+    m_allSteps->setObjectName(QStringLiteral("rolloutsAllSteps"));
+    m_allSteps->setToolTip(tr("Search the stored responses of all steps, not only those of the shown one"));
+    m_promptChip->setObjectName(QStringLiteral("rolloutsPrompt"));
+    m_promptChip->setToolTip(tr("Back to the rollouts of the shown step"));
+    m_promptChip->setAccessibleName(m_promptChip->toolTip());
+    m_promptChip->hide();
     m_sideBySide = workbench().actions.makeButton(QStringLiteral("rollouts.sideBySide"), this, true);
     layout->addWidget(new StepBar(workbench(), QStringLiteral("rolloutsStep"), this));
+    layout->addWidget(m_promptChip);
     layout->addWidget(m_shownStep);
     layout->addWidget(m_verdict);
     layout->addWidget(m_origin);
     layout->addWidget(m_search, 1);
+    layout->addWidget(m_allSteps);
     layout->addWidget(m_sideBySide);
     m_shownStep->setObjectName(QStringLiteral("rolloutsShownStep"));
     connect(m_verdict, &QComboBox::currentIndexChanged, this, &RolloutsPage::applyFilter);
     connect(m_origin, &QComboBox::currentIndexChanged, this, &RolloutsPage::applyFilter);
     connect(m_coloring, &QComboBox::currentIndexChanged, this, [this](int index) { setColoring(static_cast<TokenColoring>(index)); });
-    connect(m_search, &QLineEdit::textChanged, this, &RolloutsPage::applyFilter);
+    connect(m_search, &QLineEdit::textChanged, this, [this] {
+        if (m_allSteps->isChecked())
+            m_searchTimer->start();
+        else
+            applyFilter();
+    });
+    connect(m_allSteps, &QCheckBox::toggled, this, &RolloutsPage::ask);
+    connect(m_promptChip, &QToolButton::clicked, this, [this] { showPrompt(std::nullopt); });
     connect(m_search, &QLineEdit::returnPressed, this, [this] { m_left.text->find(m_search->text(), 0); });
 }
 
@@ -149,6 +176,8 @@ void RolloutsPage::buildTable()
         [rollout](std::size_t row) { return rollout(row).advantage; }, [rollout](std::size_t row) { return fullPrecision(rollout(row).advantage); } });
     columns.push_back({ tr("tokens"), {}, [rollout](std::size_t row) { return QString::number(rollout(row).rollout.tokens.size()); },
         [rollout](std::size_t row) { return static_cast<double>(rollout(row).rollout.tokens.size()); }, {} });
+    columns.push_back({ tr("step"), tr("Step in which it was trained on"), [group](std::size_t row) { return QString::number(group(row).step); },
+        [group](std::size_t row) { return static_cast<double>(group(row).step); }, {} });
     columns.push_back({ tr("from"), tr("fresh, or replayed with its age in steps"),
         [group](std::size_t row) {
             const store::StoredGroup& g = group(row);
@@ -160,10 +189,15 @@ void RolloutsPage::buildTable()
     m_table->setModel(m_model);
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(-1, Qt::AscendingOrder);
-    constexpr int kWidths[] = { 62, 28, 96, 58, 56, 56, 90 };
-    for (int i = 0; i < 7; ++i)
+    constexpr int kWidths[] = { 62, 28, 96, 58, 56, 56, 66, 90 };
+    for (int i = 0; i < static_cast<int>(std::size(kWidths)); ++i)
         m_table->setColumnWidth(i, kWidths[i]);
+    m_table->setColumnHidden(kStepColumn, true);
     connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &RolloutsPage::showSelected);
+    addPromptMenu(m_table, *this, [this, group](const QModelIndex& index) -> std::optional<std::int64_t> {
+        const store::StoredGroup& chosen = group(m_model->sourceRow(index.row()));
+        return chosen.purpose == Purpose::Evaluate ? std::nullopt : std::optional(chosen.promptIndex);
+    });
 }
 
 RolloutsPage::Pane RolloutsPage::makePane(const QString& name)
@@ -202,7 +236,7 @@ RolloutsPage::Pane RolloutsPage::makePane(const QString& name)
     return pane;
 }
 
-void RolloutsPage::activated() { ask(); }
+bool RolloutsPage::dependsOnStep() const { return !m_view || !m_view->request.isOverAllSteps(); }
 
 void RolloutsPage::focusFilter()
 {
@@ -212,14 +246,27 @@ void RolloutsPage::focusFilter()
 
 void RolloutsPage::ask()
 {
-    if (run().isOpen())
-        run().askRollouts(run().currentStep());
+    if (!run().isOpen())
+        return;
+    RolloutRequest request;
+    request.step = run().currentStep();
+    request.promptIndex = m_prompt;
+    if (m_allSteps->isChecked())
+        request.text = m_search->text().toStdString();
+    run().askRollouts(request);
+}
+
+void RolloutsPage::showPrompt(std::optional<std::int64_t> promptIndex)
+{
+    m_prompt = promptIndex;
+    ask();
 }
 
 void RolloutsPage::show(std::shared_ptr<const RolloutView> view)
 {
-    const bool isSameStep = m_view && view && m_view->step == view->step && m_view->groups.size() == view->groups.size();
-    if (isSameStep) {
+    const bool isSame = m_view && view && m_view->request.promptIndex == view->request.promptIndex && m_view->request.text == view->request.text
+        && (m_view->step == view->step || view->request.isOverAllSteps()) && m_view->groups.size() == view->groups.size();
+    if (isSame) {
         m_view = std::move(view);
         return; // keep what is being read
     }
@@ -228,17 +275,34 @@ void RolloutsPage::show(std::shared_ptr<const RolloutView> view)
     m_reader->setVisible(hasGroups);
     m_nothing->setVisible(!hasGroups);
     m_nothing->setText(!run().isOpen()                    ? tr("Open a run to read what the model writes.")
-            : m_view && !m_view->problem.empty() ? qs(m_view->problem)
+            : m_view && !m_view->problem.isEmpty() ? m_view->problem
                                                  : tr("Reading…"));
     m_rows.clear();
     for (std::size_t g = 0; hasGroups && g < m_view->groups.size(); ++g)
         for (std::size_t sample = 0; sample < m_view->groups[g].rollouts.size(); ++sample)
             m_rows.push_back({ g, sample });
-    m_shownStep->setText(hasGroups && m_view->step != run().currentStep() ? tr("(newest stored: %1)").arg(m_view->step) : QString());
+    showScope();
     offerEntropy();
     m_model->setRows(m_rows.size());
     applyFilter();
     selectInformative();
+}
+
+// Which rollouts these are: of one step, of one prompt, or found in all steps.
+void RolloutsPage::showScope()
+{
+    const bool isOverAll = m_view && m_view->request.isOverAllSteps();
+    m_table->setColumnHidden(kStepColumn, !isOverAll);
+    const auto prompt = isOverAll ? m_view->request.promptIndex : std::nullopt;
+    m_promptChip->setVisible(prompt.has_value());
+    m_promptChip->setText(prompt ? tr("prompt %1 in all steps ✕").arg(*prompt) : QString());
+    std::set<std::int64_t> steps;
+    for (std::size_t i = 0; isOverAll && i < m_view->groups.size(); ++i)
+        steps.insert(m_view->groups[i].step);
+    const bool isLater = m_view && !m_view->groups.empty() && m_view->step != run().currentStep();
+    m_shownStep->setText(!isOverAll ? (isLater ? tr("(newest stored: %1)").arg(m_view->step) : QString())
+            : m_view->isCut         ? tr("(the newest %1 groups)").arg(m_view->groups.size())
+                                    : tr("(groups: %1, steps: %2)").arg(m_view->groups.size()).arg(steps.size()));
 }
 
 // Only runs that store the entropy of each token can be coloured by it.

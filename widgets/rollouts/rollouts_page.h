@@ -3,34 +3,35 @@
 // extracted and reference answer, verdict and reward parts; two rollouts side by side.
 #pragma once
 
-#include "widgets/common/page.h"
+#include "widgets/common/step_page.h"
 #include "widgets/rollouts/token_view.h"
 #include "widgets/viewmodels/run_data.h"
 
 #include <memory>
+#include <optional>
 
-class QButtonGroup;
+class QBoxLayout;
+class QCheckBox;
 class QComboBox;
 class QLabel;
 class QLineEdit;
 class QTableView;
+class QTimer;
 class QToolButton;
-
-class QBoxLayout;
 
 namespace midpoint::gui {
 
 class RowsModel;
 
-class RolloutsPage : public Page {
+class RolloutsPage : public StepPage {
     Q_OBJECT
 public:
     RolloutsPage(Workbench& workbench, QWidget* parent);
-    void activated() override;
     void focusFilter() override;
     void moveBy(int rows); // N and P
     void toggleSideBySide();
     void setColoring(TokenColoring coloring);
+    void showPrompt(std::optional<std::int64_t> promptIndex); // its rollouts of all steps; nullopt: those of the current step
 
 private:
     struct Row {
@@ -46,7 +47,8 @@ private:
     void buildToolbar(QBoxLayout* layout);
     void buildTable();
     Pane makePane(const QString& name);
-    void ask();
+    void ask() override;
+    bool dependsOnStep() const override;
     void show(std::shared_ptr<const RolloutView> view);
     void applyFilter();
     void selectInformative();
@@ -56,10 +58,14 @@ private:
     TokenText textOf(const store::StoredGroup& group, const store::StoredRollout& rollout) const;
     QString promptText(const store::StoredGroup& group) const;
 
+    void showScope();
+
     QComboBox* m_verdict;
     QComboBox* m_origin;
     QComboBox* m_coloring;
     QLineEdit* m_search;
+    QCheckBox* m_allSteps;
+    QToolButton* m_promptChip;
     QLabel* m_shownStep;
     QTableView* m_table;
     RowsModel* m_model;
@@ -70,6 +76,8 @@ private:
     Pane m_left;
     Pane m_right;
     QToolButton* m_sideBySide;
+    QTimer* m_searchTimer;
+    std::optional<std::int64_t> m_prompt; // whose rollouts of all steps are shown
     std::vector<Row> m_rows;
     std::shared_ptr<const RolloutView> m_view;
 };

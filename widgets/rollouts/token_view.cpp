@@ -4,8 +4,11 @@
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
 
-#include <QHash>
+#include <QApplication>
+#include <QClipboard>
+#include <QContextMenuEvent>
 #include <QKeyEvent>
+#include <QMenu>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QScrollBar>
@@ -270,12 +273,33 @@ void TokenView::leaveEvent(QEvent*)
 
 void TokenView::keyPressEvent(QKeyEvent* event)
 {
-    if (event->key() == Qt::Key_Home)
+    if (event->matches(QKeySequence::Copy))
+        QApplication::clipboard()->setText(plainText());
+    else if (event->key() == Qt::Key_Home)
         verticalScrollBar()->setValue(0);
     else if (event->key() == Qt::Key_End)
         verticalScrollBar()->setValue(verticalScrollBar()->maximum());
     else
         QAbstractScrollArea::keyPressEvent(event);
+}
+
+void TokenView::contextMenuEvent(QContextMenuEvent* event)
+{
+    auto* menu = new QMenu(this);
+    menu->setObjectName(QStringLiteral("tokenMenu"));
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    menu->addAction(tr("Copy the response"), QKeySequence::Copy, this, [this] { QApplication::clipboard()->setText(plainText()); });
+    menu->addAction(tr("Copy prompt and response"), this, [this] { QApplication::clipboard()->setText(m_text.prompt + QStringLiteral("\n\n") + plainText()); });
+    menu->addSeparator();
+    const auto add = [&](const QString& text, bool isOn, void (TokenView::*set)(bool)) {
+        QAction* action = menu->addAction(text);
+        action->setCheckable(true);
+        action->setChecked(isOn);
+        connect(action, &QAction::toggled, this, set);
+    };
+    add(tr("Wrap lines"), m_wraps, &TokenView::setWraps);
+    add(tr("Show where tokens end, and line breaks"), m_showsSpecial, &TokenView::setShowsSpecial);
+    menu->popup(event->globalPos());
 }
 
 int TokenView::find(const QString& needle, int fromToken)

@@ -21,6 +21,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <unordered_set>
 
 namespace midpoint::gui {
 
@@ -77,20 +78,21 @@ void RunsPage::buildCompare(QSplitter* split)
     connect(m_quantity, &QComboBox::currentIndexChanged, this, &RunsPage::showOverlay);
 }
 
-void RunsPage::refreshMetrics()
+// Only the runs that are new or changed are looked through: of thousands, a few are going on.
+void RunsPage::refreshMetrics(const RunSummaries& before)
 {
-    std::set<std::string> names;
+    const std::unordered_set<std::shared_ptr<const RunSummary>> known(before.begin(), before.end());
+    if (m_runs.empty())
+        m_metricNames.clear(); // another project
     for (const auto& run : m_runs)
-        for (const auto& [name, value] : run->last)
-            names.insert(name);
-    QStringList items;
-    for (const std::string& name : names)
-        items << qs(name);
-    QStringList present;
-    for (int i = 0; i < m_metric->count(); ++i)
-        present << m_metric->itemText(i);
-    if (items == present)
+        if (known.count(run) == 0)
+            for (const auto& [name, value] : run->last)
+                m_metricNames.insert(name);
+    if (static_cast<std::size_t>(m_metric->count()) == m_metricNames.size())
         return;
+    QStringList items;
+    for (const std::string& name : m_metricNames)
+        items << qs(name);
     const QString chosen = m_metric->currentText();
     const QSignalBlocker block(m_metric);
     m_metric->clear();
@@ -144,6 +146,7 @@ void RunsPage::showOverlay()
     const std::string name = metric.toStdString();
     m_overlayTile->setTitle(metric.isEmpty() ? tr("Compared runs") : metricTitle(name));
     m_overlayTile->setAxes({ axisTitle(quantity), metricAxis(name) });
+    m_overlayTile->setXTitle(axisTitle(quantity), quantity != XQuantity::Time);
     m_overlayTile->setCurves(std::move(curves));
     m_overlayTile->resetZoom();
 }

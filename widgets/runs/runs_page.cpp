@@ -175,7 +175,7 @@ void RunsPage::refreshRuns()
             if (m_runs[i]->name == chosen && m_model->rowOfSource(i) >= 0)
                 m_table->selectRow(m_model->rowOfSource(i));
     }
-    refreshMetrics();
+    refreshMetrics(before);
     refreshTarget();
     refreshDifferences();
     m_overlayTimer->start();

@@ -10,6 +10,8 @@
 #include <QStringList>
 
 #include <memory>
+#include <set>
+#include <string>
 
 class QComboBox;
 class QDoubleSpinBox;
@@ -61,7 +63,7 @@ private:
     void applyFilter();
     void chooseColumns();
     void showMenu(const QPoint& position);
-    void refreshMetrics();
+    void refreshMetrics(const RunSummaries& before);
     void refreshTarget();
     void askOverlay();
     void showOverlay();
@@ -85,6 +87,7 @@ private:
     CommandPalette* m_columnPalette = nullptr;
     QStringList m_extraColumns;
     RunSummaries m_runs;
+    std::set<std::string> m_metricNames; // recorded by any of them
     std::shared_ptr<const Overlay> m_overlay;
     struct Difference {
         QString key;

@@ -81,6 +81,16 @@ void renderAtDoubleScale(int argc, char** argv, const fs::path& program)
         throw Error(ErrorKind::Resource, "the screens could not be rendered at scale 2");
 }
 
+// Qt ends a program that finds no display by abort(): that is no crash, and leaves no core file.
+void refuseWithoutDisplay(QtMsgType type, const QMessageLogContext&, const QString& message)
+{
+    std::cerr << "midpoint gui: " << message.section(QLatin1Char('\n'), 0, 0).toStdString() << "\n";
+    if (type != QtFatalMsg)
+        return;
+    std::cerr << "midpoint gui: no display can be used. Runs need none: see `midpoint --help`, and `midpoint gui --screenshots` for pictures.\n";
+    ::_exit(exitCode(ErrorKind::Usage));
+}
+
 int run(int argc, char** argv)
 {
     const Arguments arguments = parse(argc, argv);
@@ -91,7 +101,9 @@ int run(int argc, char** argv)
             renderAtDoubleScale(argc, argv, program);
         ::setenv("QT_QPA_PLATFORM", "offscreen", 1);
     }
+    const QtMessageHandler before = qInstallMessageHandler(refuseWithoutDisplay);
     QApplication application(argc, argv);
+    qInstallMessageHandler(before);
     QApplication::setApplicationName(QStringLiteral("midpoint"));
     QApplication::setOrganizationName(QStringLiteral("midpoint"));
     QApplication::setApplicationDisplayName(QStringLiteral("Midpoint"));

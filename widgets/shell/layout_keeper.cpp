@@ -61,9 +61,7 @@ LayoutKeeper::LayoutKeeper(QWidget* window, ProjectModel& project)
             m_project.setPreference(kKey, QString::fromUtf8(QJsonDocument(present()).toJson(QJsonDocument::Compact)));
     });
     connect(&project, &ProjectModel::preferencesArrived, this, [this] {
-        const QString saved = m_project.preference(kKey);
-        if (!saved.isEmpty())
-            restore(QJsonDocument::fromJson(saved.toUtf8()).object());
+        restore(QJsonDocument::fromJson(m_project.preference(kKey).toUtf8()).object());
     });
     connect(&project, &ProjectModel::closing, this, [this] {
         if (m_timer.isActive()) { // a change of the last second belongs to the project that is being left
@@ -123,10 +121,8 @@ void LayoutKeeper::restore(const QJsonObject& layout)
         if (tables.contains(table->objectName()))
             table->horizontalHeader()->restoreState(decoded(tables[table->objectName()]));
     const QJsonObject filters = layout[kFilters].toObject();
-    forEach<QLineEdit>(m_window, kFilterNames, [&](QLineEdit* edit) {
-        if (filters.contains(edit->objectName()))
-            edit->setText(filters[edit->objectName()].toString());
-    });
+    // A project without a layout of its own keeps widths and choices, but not what was searched for in another one.
+    forEach<QLineEdit>(m_window, kFilterNames, [&](QLineEdit* edit) { edit->setText(filters[edit->objectName()].toString()); });
     const QJsonObject choices = layout[kChoices].toObject();
     forEach<QComboBox>(m_window, kChoiceNames, [&](QComboBox* box) {
         const int index = choices[box->objectName()].toInt(-1);

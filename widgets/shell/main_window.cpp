@@ -6,6 +6,7 @@
 #include "widgets/buffer/buffer_page.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/common/command_palette.h"
+#include "widgets/common/message_strip.h"
 #include "widgets/configure/configure_page.h"
 #include "widgets/difficulty/difficulty_page.h"
 #include "widgets/live/live_page.h"
@@ -41,24 +42,6 @@ namespace {
 
 constexpr int kMaximumRecent = 12;
 const QString kRecentKey = QStringLiteral("recent");
-
-// A line across the window with a sign, a text, and buttons at its end.
-QWidget* makeStrip(const QString& name, QLabel*& label, QWidget* parent)
-{
-    auto* strip = new QFrame(parent);
-    strip->setObjectName(name);
-    strip->setFrameShape(QFrame::StyledPanel);
-    label = new QLabel(strip);
-    label->setObjectName(name + QStringLiteral("Text"));
-    label->setWordWrap(true);
-    label->setTextFormat(Qt::PlainText);
-    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    auto* layout = new QHBoxLayout(strip);
-    layout->setContentsMargins(10, 4, 6, 4);
-    layout->addWidget(label, 1);
-    strip->hide();
-    return strip;
-}
 
 } // namespace
 
@@ -118,6 +101,7 @@ QToolButton* MainWindow::addScreen(const QString& name, Page* page, const QStrin
     m_pages[name] = page;
     m_screenOrder << name;
     connect(page, &Page::screenRequested, this, &MainWindow::showScreen);
+    connect(page, &Page::promptRequested, this, &MainWindow::actOnPrompt);
     connect(page, &Page::statusMessage, this, [this](const QString& text) { statusBar()->showMessage(text, 8000); });
     QToolButton* button = m_actions->makeButton(actionId, this);
     button->setObjectName(QStringLiteral("rail.") + name);
@@ -144,21 +128,21 @@ void MainWindow::buildShell()
         railLayout->addWidget(addScreen(QString::fromUtf8(name), page, QStringLiteral("screen.") + QString::fromUtf8(name)));
     railLayout->addStretch(1);
     m_header = new RunHeaderBar(m_workbench, this);
-    m_troubleStrip = makeStrip(QStringLiteral("troubleStrip"), m_trouble, this);
+    m_trouble = new TroubleStrip(m_theme, this);
     m_notices = new RunNotices(m_workbench, this);
     connect(m_notices, &RunNotices::openRequested, this, &MainWindow::openRun);
-    m_alertStrip = makeStrip(QStringLiteral("alertStrip"), m_alert, this);
-    m_alertStrip->layout()->addWidget(m_actions->makeButton(QStringLiteral("alert.show"), m_alertStrip, true));
-    m_alertStrip->layout()->addWidget(m_actions->makeButton(QStringLiteral("alert.dismiss"), m_alertStrip, true));
+    m_alert = new MessageStrip(m_theme, QStringLiteral("alertStrip"), this);
+    for (const char* id : { "alert.show", "alert.dismiss" })
+        m_alert->addButton(m_actions->makeButton(QString::fromUtf8(id), m_alert, true));
     auto* main = new QWidget(this);
     auto* layout = new QVBoxLayout(main);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
     layout->addWidget(m_header);
-    layout->addWidget(m_troubleStrip);
+    layout->addWidget(m_trouble);
     layout->addWidget(m_notices);
     layout->addWidget(m_stack, 1);
-    layout->addWidget(m_alertStrip);
+    layout->addWidget(m_alert);
     auto* central = new QWidget(this);
     auto* row = new QHBoxLayout(central);
     row->setContentsMargins(0, 0, 0, 0);
@@ -176,7 +160,7 @@ void MainWindow::buildShell()
 void MainWindow::connectModels()
 {
     connect(m_run, &RunModel::headerChanged, this, &MainWindow::refreshStatus);
-    connect(m_run, &RunModel::troubleChanged, this, &MainWindow::showTrouble);
+    connect(m_run, &RunModel::troubleChanged, this, [this](const QString& message) { m_trouble->tell(TroubleStrip::Source::Run, message); });
     connect(m_run, &RunModel::dataArrived, this, &MainWindow::refreshAlert);
     connect(m_run, &RunModel::opened, this, [this] {
         m_dismissedEvents = 0;
@@ -184,7 +168,8 @@ void MainWindow::connectModels()
     });
     connect(m_project, &ProjectModel::opened, this, &MainWindow::refreshStatus);
     connect(m_project, &ProjectModel::runsChanged, this, &MainWindow::refreshStatus);
-    connect(m_project, &ProjectModel::trouble, this, [this](const QString& message) { statusBar()->showMessage(message, 15000); });
+    connect(m_project, &ProjectModel::trouble, this, [this](const QString& message) { m_trouble->tell(TroubleStrip::Source::Project, message); });
+    connect(m_project, &ProjectModel::closing, this, [this] { m_trouble->tell(TroubleStrip::Source::Project, {}); });
     connect(m_start, &StartPage::openRequested, this, &MainWindow::openPath);
     connect(m_start, &StartPage::browseRequested, this, &MainWindow::browse);
     connect(m_start, &StartPage::demoRequested, this, &MainWindow::startDemo);
@@ -204,7 +189,6 @@ void MainWindow::connectModels()
         m_run->pollNow();
     });
     connect(m_control, &RunControl::failed, this, &MainWindow::showTrouble);
-    connect(&m_theme, &Theme::changed, this, &MainWindow::refreshAlert);
 }
 
 QStringList MainWindow::screenNames() const { return m_screenOrder; }
@@ -257,7 +241,8 @@ void MainWindow::openRun(const std::filesystem::path& path)
         const bool isProject = parent.filename() == "runs";
         m_project->open(isProject ? parent.parent_path() : parent, isProject ? ProjectModel::Keeping::Notes : ProjectModel::Keeping::Nothing);
     }
-    showTrouble({});
+    for (const auto source : { TroubleStrip::Source::Action, TroubleStrip::Source::Run })
+        m_trouble->tell(source, {});
     m_run->open(path);
     refreshStrips();
     setWindowTitle(tr("%1 — Midpoint").arg(qs(path.filename())));
@@ -305,14 +290,7 @@ void MainWindow::startRun(const std::filesystem::path& config, const std::vector
     m_control->start(config, overrides, run);
 }
 
-void MainWindow::showTrouble(const QString& message)
-{
-    m_trouble->setText(message.isEmpty() ? QString() : QStringLiteral("✕ ") + message);
-    QPalette palette = m_trouble->palette();
-    palette.setColor(QPalette::WindowText, m_theme.color(ColorRole::Alert));
-    m_trouble->setPalette(palette);
-    m_troubleStrip->setVisible(!message.isEmpty());
-}
+void MainWindow::showTrouble(const QString& message) { m_trouble->tell(TroubleStrip::Source::Action, message); }
 
 // The strip of the run and its alerts stand where the run is looked at, not above lists of many runs or a new configuration.
 void MainWindow::refreshStrips()
@@ -333,17 +311,16 @@ void MainWindow::refreshAlert()
             newest = &events[i];
             ++count;
         }
-    m_alertStrip->setVisible(newest != nullptr && m_isRunScreen);
-    if (newest == nullptr)
+    if (newest == nullptr || !m_isRunScreen) {
+        m_alert->hide();
         return;
+    }
     const bool isError = newest->level == store::EventLevel::Error;
-    m_alert->setText(tr("%1 step %2: %3 (rule %4)%5")
-                         .arg(isError ? QStringLiteral("✕") : QStringLiteral("!"))
-                         .arg(newest->step)
-                         .arg(qs(newest->message), qs(newest->rule), count > 1 ? tr("   and %1 more").arg(count - 1) : QString()));
-    QPalette palette = m_alert->palette();
-    palette.setColor(QPalette::WindowText, m_theme.color(isError ? ColorRole::Alert : ColorRole::Warning));
-    m_alert->setPalette(palette);
+    m_alert->say(tr("%1 step %2: %3 (rule %4)%5")
+                     .arg(isError ? QStringLiteral("✕") : QStringLiteral("!"))
+                     .arg(newest->step)
+                     .arg(qs(newest->message), qs(newest->rule), count > 1 ? tr("   and %1 more").arg(count - 1) : QString()),
+        isError ? ColorRole::Alert : ColorRole::Warning);
 }
 
 void MainWindow::refreshStatus()

@@ -22,6 +22,7 @@ class ConfigurePage;
 class DifficultyPage;
 class LivePage;
 class LogPage;
+class MessageStrip;
 class RolloutsPage;
 class RunControl;
 class LayoutKeeper;
@@ -30,6 +31,7 @@ class RunNotices;
 class RunsPage;
 class StartPage;
 class SystemPage;
+class TroubleStrip;
 
 struct WindowOptions {
     std::filesystem::path program;     // the midpoint binary, for runs that are started
@@ -78,6 +80,7 @@ private:
     void startRun(const std::filesystem::path& config, const std::vector<std::string>& overrides, const std::filesystem::path& run);
     void askSetting(const std::string& key, const QString& title, const QString& label);
     void askPrompt(bool excludes);
+    void actOnPrompt(PromptAction what, std::int64_t promptIndex);
     void openPalette();
     void showCheatSheet();
     void setXQuantity(int index);
@@ -94,11 +97,9 @@ private:
     QStackedWidget* m_stack = nullptr;
     QButtonGroup* m_rail = nullptr;
     RunHeaderBar* m_header = nullptr;
-    QWidget* m_troubleStrip = nullptr;
-    QLabel* m_trouble = nullptr;
-    QWidget* m_alertStrip = nullptr;
+    TroubleStrip* m_trouble = nullptr;
+    MessageStrip* m_alert = nullptr;
     RunNotices* m_notices = nullptr;
-    QLabel* m_alert = nullptr;
     QLabel* m_status = nullptr;
     CommandPalette* m_palette = nullptr;
     StartPage* m_start = nullptr;

@@ -87,12 +87,9 @@ void RunHeaderBar::refresh()
     const RunHeader& header = run.header();
     m_name->setText(m_name->fontMetrics().elidedText(qs(header.name), Qt::ElideMiddle, 320));
     m_name->setToolTip(qs(header.path));
-    const QString detail = qs(header.state.detail);
-    m_state->setText(header.isSnapshot ? tr("▣ SNAPSHOT") : m_state->fontMetrics().elidedText(stateText(header.state) + (detail.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(detail)), Qt::ElideRight, 420));
+    m_state->setText(header.isSnapshot ? tr("▣ SNAPSHOT") : m_state->fontMetrics().elidedText(stateWithReason(header.state), Qt::ElideRight, std::max(420, width() / 2)));
     m_state->setToolTip(qs(launch::describe(header.state)) + (header.exit && !header.exit->reason.empty() ? QLatin1Char('\n') + qs(header.exit->reason) : QString()));
-    QPalette palette = m_state->palette();
-    palette.setColor(QPalette::WindowText, m_workbench.theme.color(stateRole(header.state.kind)));
-    m_state->setPalette(palette);
+    m_workbench.theme.setTextColor(m_state, stateRole(header.state.kind));
     m_progress->setMaximum(static_cast<int>(std::max<std::int64_t>(header.totalSteps, 1)));
     m_progress->setValue(static_cast<int>(header.step));
     QStringList details { tr("step %1 of %2").arg(header.step).arg(header.totalSteps) };
@@ -140,7 +137,7 @@ void RunHeaderBar::refreshButtons()
     show(QStringLiteral("run.resume"), header.checkpoints.empty() ? tr("Start again") : tr("Resume"), false, mayResume);
     for (QToolButton* button : { m_pause, m_checkpoint, m_stop, m_more })
         button->setVisible(isActive);
-    m_stop->setEnabled(!isStopping);
+    m_stop->setEnabled(!isPending({ CommandKind::StopNow })); // whoever waits for the step to end may still want to stop now
     m_resume->setVisible(mayResume);
 }
 

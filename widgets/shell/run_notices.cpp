@@ -9,43 +9,27 @@
 #include "widgets/viewmodels/run_model.h"
 
 #include <QApplication>
-#include <QHBoxLayout>
-#include <QLabel>
 #include <QToolButton>
 
 namespace midpoint::gui {
 
 RunNotices::RunNotices(Workbench& workbench, QWidget* parent)
-    : QFrame(parent)
+    : MessageStrip(workbench.theme, QStringLiteral("runNotice"), parent)
     , m_workbench(workbench)
-    , m_text(new QLabel(this))
 {
-    setObjectName(QStringLiteral("runNotice"));
-    setFrameShape(QFrame::StyledPanel);
-    m_text->setObjectName(QStringLiteral("runNoticeText"));
-    m_text->setTextFormat(Qt::PlainText);
-    m_text->setWordWrap(true);
-    auto* layout = new QHBoxLayout(this);
-    layout->setContentsMargins(10, 4, 6, 4);
-    layout->addWidget(m_text, 1);
-    const auto addButton = [&](const QString& name, const QString& text, const QString& tip, const QString& icon, auto slot) {
-        auto* button = new QToolButton(this);
-        button->setObjectName(name);
-        button->setText(text);
-        button->setToolTip(tip);
-        button->setAccessibleName(text);
-        button->setAutoRaise(true);
-        button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-        workbench.theme.setIcon(button, icon);
-        layout->addWidget(button);
-        connect(button, &QToolButton::clicked, this, slot);
-    };
-    addButton(QStringLiteral("runNoticeShow"), tr("Show"), tr("Open this run"), QStringLiteral("open"), [this] {
+    auto* show = new QToolButton(this);
+    show->setObjectName(QStringLiteral("runNoticeShow"));
+    show->setText(tr("Show"));
+    show->setToolTip(tr("Open this run"));
+    show->setAutoRaise(true);
+    show->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    workbench.theme.setIcon(show, QStringLiteral("open"));
+    addButton(show);
+    addDismiss(QStringLiteral("runNoticeDismiss"), tr("Hide this notice"));
+    connect(show, &QToolButton::clicked, this, [this] {
         hide();
         Q_EMIT openRequested(m_run);
     });
-    addButton(QStringLiteral("runNoticeDismiss"), tr("Dismiss"), tr("Hide this notice"), QStringLiteral("close"), [this] { hide(); });
-    hide();
     connect(&workbench.run, &RunModel::headerChanged, this, [this] { observe(m_workbench.run.header().path, m_workbench.run.header().state); });
     connect(&workbench.project, &ProjectModel::runsChanged, this, [this] {
         for (const auto& run : m_workbench.project.runs())
@@ -68,12 +52,7 @@ void RunNotices::observe(const std::filesystem::path& run, const launch::RunStat
 void RunNotices::tell(const std::filesystem::path& run, const launch::RunState& state)
 {
     m_run = run;
-    const QString detail = state.detail.empty() ? QString() : QStringLiteral(" (%1)").arg(qs(state.detail));
-    m_text->setText(tr("%1  %2%3").arg(stateText(state), qs(run.filename()), detail));
-    QPalette palette = m_text->palette();
-    palette.setColor(QPalette::WindowText, m_workbench.theme.color(stateRole(state.kind)));
-    m_text->setPalette(palette);
-    show();
+    say(QStringLiteral("%1: %2").arg(qs(run.filename()), stateWithReason(state)), stateRole(state.kind));
     QApplication::alert(window());
 }
 

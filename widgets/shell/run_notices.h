@@ -4,19 +4,16 @@
 #pragma once
 
 #include "backend/launch/run_state.h"
-
-#include <QFrame>
+#include "widgets/common/message_strip.h"
 
 #include <filesystem>
 #include <map>
-
-class QLabel;
 
 namespace midpoint::gui {
 
 struct Workbench;
 
-class RunNotices : public QFrame {
+class RunNotices : public MessageStrip {
     Q_OBJECT
 public:
     RunNotices(Workbench& workbench, QWidget* parent);
@@ -29,7 +26,6 @@ private:
     void tell(const std::filesystem::path& run, const launch::RunState& state);
 
     Workbench& m_workbench;
-    QLabel* m_text;
     std::map<std::filesystem::path, bool> m_wasActive;
     std::filesystem::path m_run; // that the strip speaks of
 };

@@ -257,12 +257,29 @@ void MainWindow::askPrompt(bool excludes)
 {
     bool isAccepted = false;
     const int last = static_cast<int>(std::max<std::size_t>(m_run->facts().prompts.size(), 1)) - 1;
-    const int index = QInputDialog::getInt(this, excludes ? tr("Exclude a prompt") : tr("Pin a prompt"), tr("Number of the prompt in the pool"), 0, 0, last, 1, &isAccepted);
+    const int index = QInputDialog::getInt(this, excludes ? tr("Exclude a prompt") : tr("Pin a prompt"), tr("Number of the prompt in the pool"), std::clamp(static_cast<int>(m_difficulty->selectedPrompt()), 0, last), 0, last, 1, &isAccepted);
     if (!isAccepted)
         return;
+    actOnPrompt(excludes ? PromptAction::Exclude : PromptAction::Pin, index);
+}
+
+void MainWindow::actOnPrompt(PromptAction what, std::int64_t promptIndex)
+{
+    if (what == PromptAction::Rollouts) {
+        m_rollouts->showPrompt(promptIndex);
+        showScreen(QStringLiteral("rollouts"));
+        return;
+    }
+    if (what == PromptAction::History) {
+        showScreen(QStringLiteral("difficulty"));
+        m_difficulty->showPrompt(promptIndex);
+        return;
+    }
     launch::Command command;
-    command.kind = excludes ? launch::CommandKind::ExcludePrompt : launch::CommandKind::PinPrompt;
-    command.promptIndex = index;
+    command.kind = what == PromptAction::Exclude ? launch::CommandKind::ExcludePrompt
+        : what == PromptAction::Pin              ? launch::CommandKind::PinPrompt
+                                                 : launch::CommandKind::UnpinPrompt;
+    command.promptIndex = promptIndex;
     m_control->send(m_run->path(), command);
 }
 

@@ -2,6 +2,7 @@
 #include "widgets/start/start_page.h"
 
 #include "widgets/common/action_registry.h"
+#include "widgets/common/empty_hint.h"
 #include "widgets/common/run_state_style.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
@@ -14,6 +15,8 @@
 #include <QListWidget>
 #include <QPushButton>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 namespace midpoint::gui {
 
@@ -108,6 +111,9 @@ void StartPage::buildLists(QVBoxLayout* layout)
     m_recent->setAccessibleName(tr("Projects and runs opened before"));
     m_runs->setObjectName(QStringLiteral("projectRuns"));
     m_runs->setAccessibleName(tr("Runs of this project"));
+    new EmptyHint(m_projects, tr("No configurations in %1.").arg(qs(m_workspace / "projects")));
+    new EmptyHint(m_runs, tr("No runs yet. Start the demo, or configure a new run."));
+    new EmptyHint(m_recent, tr("Nothing yet. Open a folder, or drop one on this window."));
     connect(open, &QPushButton::clicked, this, &StartPage::browseRequested);
     connect(newRun, &QPushButton::clicked, this, [this] { Q_EMIT screenRequested(QStringLiteral("configure")); });
     connect(openRuns, &QPushButton::clicked, this, [this] { Q_EMIT screenRequested(QStringLiteral("runs")); });
@@ -127,10 +133,6 @@ void StartPage::findProjects()
                 auto* item = new QListWidgetItem(about.isEmpty() ? name : name + QLatin1Char('\n') + about, m_projects);
                 item->setData(Qt::UserRole, qs(file));
                 item->setToolTip(about.isEmpty() ? qs(file) : qs(file) + QLatin1Char('\n') + about);
-            }
-            if (found.empty()) {
-                auto* item = new QListWidgetItem(tr("No configurations in %1.").arg(qs(workspace / "projects")), m_projects);
-                item->setFlags(Qt::NoItemFlags);
             }
         };
     });
@@ -180,23 +182,19 @@ void StartPage::setRecent(const QStringList& paths)
         item->setData(Qt::UserRole, path);
         item->setToolTip(path);
     }
-    if (paths.isEmpty()) {
-        auto* item = new QListWidgetItem(tr("Nothing yet. Open a folder, or drop one on this window."), m_recent);
-        item->setFlags(Qt::NoItemFlags);
-    }
 }
 
 void StartPage::refreshRuns()
 {
+    constexpr std::size_t kMaximumShown = 40; // the table on the Runs screen has them all
+    RunSummaries newest = workbench().project.runs();
+    std::stable_sort(newest.begin(), newest.end(), [](const auto& a, const auto& b) { return a->startedMs > b->startedMs; });
+    newest.resize(std::min(newest.size(), kMaximumShown));
     m_runs->clear();
-    for (const auto& run : workbench().project.runs()) {
+    for (const auto& run : newest) {
         auto* item = new QListWidgetItem(tr("%1   %2   step %3 of %4").arg(stateText(run->state), qs(run->name)).arg(run->step).arg(run->totalSteps), m_runs);
         item->setData(Qt::UserRole, qs(run->path));
         item->setToolTip(qs(run->path));
-    }
-    if (workbench().project.runs().empty()) {
-        auto* item = new QListWidgetItem(tr("No runs yet. Start the demo, or configure a new run."), m_runs);
-        item->setFlags(Qt::NoItemFlags);
     }
 }
 

@@ -167,9 +167,7 @@ void SystemPage::refreshRanks()
     m_verdict->setVisible(!m_verdict->text().isEmpty());
     for (const int column : { kTogetherColumn, kWaitsForColumn })
         m_table->setColumnHidden(column, m_rows.size() < 2); // one rank waits for nobody
-    QPalette palette = m_verdict->palette();
-    palette.setColor(QPalette::WindowText, theme().color(isTrouble ? ColorRole::Warning : ColorRole::Text));
-    m_verdict->setPalette(palette);
+    theme().setTextColor(m_verdict, isTrouble ? ColorRole::Warning : ColorRole::Text);
 }
 
 void SystemPage::refreshValues()
@@ -201,7 +199,7 @@ void SystemPage::refreshCurves()
                 curves.push_back({ name, curve, color });
             ++color;
         }
-        tile->setXTitle(axisTitle(run().xQuantity()));
+        tile->setXTitle(axisTitle(run().xQuantity()), run().xQuantity() != XQuantity::Time);
         tile->setPlaceholder(curves.empty() ? nothing : QString());
         tile->setCurves(std::move(curves));
     };

@@ -11,7 +11,6 @@
 class QLabel;
 class QScrollArea;
 class QTableView;
-class QTimer;
 
 namespace midpoint::gui {
 

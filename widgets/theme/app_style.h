@@ -10,6 +10,7 @@ class AppStyle : public QProxyStyle {
     Q_OBJECT
 public:
     AppStyle();
+    int pixelMetric(PixelMetric metric, const QStyleOption* option = nullptr, const QWidget* widget = nullptr) const override;
     void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter, const QWidget* widget) const override;
 };
 

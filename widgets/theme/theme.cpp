@@ -2,14 +2,12 @@
 #include "widgets/theme/theme.h"
 
 #include "widgets/theme/app_style.h"
+#include "widgets/theme/themed_icon.h"
 
 #include <QAbstractButton>
 #include <QApplication>
 #include <QFile>
 #include <QFontDatabase>
-#include <QPainter>
-#include <QPixmapCache>
-#include <QSvgRenderer>
 
 #include <algorithm>
 #include <cmath>
@@ -140,29 +138,20 @@ QIcon Theme::icon(const QString& name, ColorRole role) const
     QFile file(QStringLiteral(":/icons/%1.svg").arg(name));
     if (!file.open(QIODevice::ReadOnly))
         return {};
-    const QByteArray source = file.readAll();
-    QIcon icon;
-    const auto add = [&](const QColor& color, QIcon::Mode mode) {
-        QByteArray svg = source;
-        svg.replace("currentColor", color.name().toLatin1());
-        QSvgRenderer renderer(svg);
-        for (const int size : { 16, 20, 24, 32, 48, 64 }) {
-            QPixmap pixmap(size, size);
-            pixmap.fill(Qt::transparent);
-            QPainter painter(&pixmap);
-            renderer.render(&painter);
-            icon.addPixmap(pixmap, mode);
-        }
-    };
-    add(color(role), QIcon::Normal);
-    add(mix(color(ColorRole::Secondary), color(ColorRole::Window), 0.5), QIcon::Disabled);
-    return icon;
+    return QIcon(new ThemedIcon(file.readAll(), color(role), mix(color(ColorRole::Secondary), color(ColorRole::Window), 0.5)));
 }
 
 void Theme::setIcon(QAbstractButton* button, const QString& name) const
 {
     button->setIcon(icon(name));
     connect(this, &Theme::changed, button, [this, button, name] { button->setIcon(icon(name)); });
+}
+
+void Theme::setTextColor(QWidget* label, ColorRole role) const
+{
+    QPalette palette = label->palette();
+    palette.setColor(QPalette::WindowText, color(role));
+    label->setPalette(palette);
 }
 
 QFont Theme::fixedFont() const

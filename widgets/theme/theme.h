@@ -39,6 +39,7 @@ public:
     QIcon icon(const QString& name) const;       // resources/icons/<name>.svg in the text colour
     QIcon icon(const QString& name, ColorRole role) const;
     void setIcon(QAbstractButton* button, const QString& name) const; // follows the palette when it changes
+    void setTextColor(QWidget* label, ColorRole role) const;          // until it is set again
     QFont fixedFont() const;
     QFont smallFont() const;
     QFont strongFont() const;  // of the titles of plots and panels

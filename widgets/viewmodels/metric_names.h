@@ -10,6 +10,7 @@ inline constexpr const char* kReward = "critic/rewards/mean";
 inline constexpr const char* kValidationPrefix = "val-core/";
 inline constexpr const char* kEffectiveRatio = "dots/effective_ratio";
 inline constexpr const char* kPearson = "dots/pred_pearson";
+inline constexpr const char* kSelectedPearson = "dots/selected_pred_pearson";
 inline constexpr const char* kLength = "response_length/mean";
 inline constexpr const char* kTruncated = "response_length/clip_ratio";
 inline constexpr const char* kLoss = "actor/pg_loss";

@@ -9,7 +9,7 @@
 namespace midpoint::gui {
 
 namespace {
-QString words(std::string_view text) { return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())); }
+QString words(std::string_view text) { return QCoreApplication::translate("Metrics", std::string(text).c_str()); }
 } // namespace
 
 QString metricTitle(const std::string& name)

@@ -12,6 +12,7 @@
 #include "widgets/viewmodels/run_feed.h"
 #include "widgets/viewmodels/x_quantity.h"
 
+#include <QElapsedTimer>
 #include <QTimer>
 
 #include <algorithm>
@@ -25,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kScanMs = 2000;
+constexpr qint64 kPartialMs = 300;
 constexpr std::size_t kSparkPoints = 48;
 constexpr const char* kPreferenceKeys[] = { "runs.columns", "live.plots", "layout", "configure.draft" };
 
@@ -145,20 +147,20 @@ std::string aboutConfiguration(const fs::path& file)
 void ProjectFeed::openStore()
 {
     std::error_code error;
-    if (!m_keepsNotes && !fs::exists(m_folder / "project.db", error))
-        return;
+    std::map<QString, QString> preferences;
     try {
-        m_store = std::make_unique<store::ProjectStore>(m_folder / "project.db");
-        m_notes = m_store->allNotes();
-        std::map<QString, QString> preferences;
-        for (const char* key : kPreferenceKeys)
-            if (const auto value = m_store->setting(key))
-                preferences[QString::fromUtf8(key)] = qs(*value);
-        Q_EMIT preferencesRead(preferences);
+        if (m_keepsNotes || fs::exists(m_folder / "project.db", error)) {
+            m_store = std::make_unique<store::ProjectStore>(m_folder / "project.db");
+            m_notes = m_store->allNotes();
+            for (const char* key : kPreferenceKeys)
+                if (const auto value = m_store->setting(key))
+                    preferences[QString::fromUtf8(key)] = qs(*value);
+        }
     } catch (const std::exception& problem) {
         m_store.reset();
-        Q_EMIT trouble(tr("Notes, tags and layouts of this project cannot be kept: %1").arg(QString::fromUtf8(problem.what())));
+        Q_EMIT trouble(tr("Notes, tags and layouts of %1 are neither read nor saved; runs are not affected: %2").arg(qs(m_folder), QString::fromUtf8(problem.what())));
     }
+    Q_EMIT preferencesRead(preferences);
 }
 
 void ProjectFeed::assignColors(std::map<std::string, RunNotes>& notes, const std::vector<std::string>& names)
@@ -175,8 +177,7 @@ void ProjectFeed::assignColors(std::map<std::string, RunNotes>& notes, const std
         const auto least = std::min_element(uses.begin(), uses.end());
         entry.color = least - uses.begin() + 6 * *least; // after six runs the dash pattern changes
         ++*least;
-        if (m_store)
-            m_store->setNotes(name, entry);
+        keep([&](store::ProjectStore& store) { store.setNotes(name, entry); });
     }
 }
 
@@ -224,6 +225,8 @@ std::shared_ptr<const RunSummary> ProjectFeed::summarise(const fs::path& folder)
 
 void ProjectFeed::scan()
 {
+    if (m_isRetired)
+        return;
     auto runs = std::make_shared<RunSummaries>();
     std::vector<std::string> names;
     std::vector<fs::path> folders;
@@ -235,7 +238,13 @@ void ProjectFeed::scan()
     } catch (const std::exception& problem) {
         Q_EMIT trouble(tr("The runs of %1 cannot be listed: %2").arg(qs(m_folder), QString::fromUtf8(problem.what())));
     }
-    for (std::size_t i = 0; i < folders.size(); ++i) {
+    QElapsedTimer sinceSent;
+    sinceSent.start();
+    for (std::size_t i = 0; i < folders.size() && !m_isRetired; ++i) {
+        if (!m_hasScanned && sinceSent.elapsed() > kPartialMs) { // many runs: the table fills while they are read
+            Q_EMIT scanned(std::make_shared<const RunSummaries>(*runs));
+            sinceSent.restart();
+        }
         Known& known = m_known[names[i]];
         const std::int64_t stamp = stampOf(folders[i]);
         if (!known.summary || stamp != known.stamp) {
@@ -259,6 +268,7 @@ void ProjectFeed::scan()
         }
         runs->push_back(known.summary);
     }
+    m_hasScanned = true;
     Q_EMIT scanned(runs);
 }
 
@@ -296,26 +306,32 @@ void ProjectFeed::readOverlay(std::int64_t id, const OverlayRequest& request)
     Q_EMIT overlayRead(overlay);
 }
 
+// What cannot be kept is said until it can be kept again; the window goes on with it, and no run is touched.
+void ProjectFeed::keep(const std::function<void(store::ProjectStore&)>& write)
+{
+    if (!m_store)
+        return;
+    try {
+        write(*m_store);
+        if (m_hasTrouble)
+            Q_EMIT trouble({});
+        m_hasTrouble = false;
+    } catch (const std::exception& problem) {
+        m_hasTrouble = true;
+        Q_EMIT trouble(tr("Notes, tags and layouts cannot be saved in %1; runs are not affected: %2").arg(qs(m_folder / "project.db"), QString::fromUtf8(problem.what())));
+    }
+}
+
 void ProjectFeed::saveNotes(const std::string& run, const RunNotes& notes)
 {
     m_notes[run] = notes;
-    try {
-        if (m_store)
-            m_store->setNotes(run, notes);
-    } catch (const std::exception& problem) {
-        Q_EMIT trouble(tr("The note could not be saved: %1").arg(QString::fromUtf8(problem.what())));
-    }
+    keep([&](store::ProjectStore& store) { store.setNotes(run, notes); });
     scan();
 }
 
 void ProjectFeed::savePreference(const std::string& key, const std::string& value)
 {
-    try {
-        if (m_store)
-            m_store->setSetting(key, value);
-    } catch (const std::exception& problem) {
-        Q_EMIT trouble(tr("The layout could not be saved: %1").arg(QString::fromUtf8(problem.what())));
-    }
+    keep([&](store::ProjectStore& store) { store.setSetting(key, value); });
 }
 
 } // namespace midpoint::gui

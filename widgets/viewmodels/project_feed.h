@@ -8,6 +8,7 @@
 #include <QObject>
 
 #include <atomic>
+#include <functional>
 
 class QTimer;
 
@@ -24,6 +25,8 @@ class ProjectFeed : public QObject {
 public:
     ProjectFeed(std::filesystem::path folder, bool keepsNotes);
     ~ProjectFeed() override;
+    // Nobody listens any more: a scan that goes on ends early; what is to be saved is saved. From any thread.
+    void retire() { m_isRetired = true; }
     std::atomic<std::int64_t> newestOverlay { 0 };
 
 public Q_SLOTS:
@@ -46,11 +49,15 @@ private:
         std::shared_ptr<const RunSummary> summary;
     };
     void openStore();
+    void keep(const std::function<void(store::ProjectStore&)>& write);
     std::shared_ptr<const RunSummary> summarise(const std::filesystem::path& folder);
     void assignColors(std::map<std::string, RunNotes>& notes, const std::vector<std::string>& names);
 
     std::filesystem::path m_folder;
+    std::atomic<bool> m_isRetired { false };
     bool m_keepsNotes;
+    bool m_hasScanned = false;
+    bool m_hasTrouble = false; // the last attempt to save failed
     QTimer* m_timer = nullptr;
     std::unique_ptr<store::ProjectStore> m_store;
     std::map<std::string, RunNotes> m_notes;

@@ -35,18 +35,27 @@ ProjectModel::ProjectModel(QObject* parent)
 
 ProjectModel::~ProjectModel() { close(); }
 
-void ProjectModel::close()
+// The window does not wait for a scan that goes on: the next feed begins on the same thread, behind what this one was asked to
+// save.
+void ProjectModel::retireFeed()
 {
     if (m_feed == nullptr)
         return;
     Q_EMIT closing();
-    disconnect(m_feed, nullptr, this, nullptr);
-    // Behind what was asked before, so that the last preferences are still written.
-    QMetaObject::invokeMethod(m_feed, [feed = m_feed, thread = &m_thread] {
-        feed->deleteLater();
-        thread->quit();
-    }, Qt::QueuedConnection);
+    m_link.reset();
+    m_feed->retire();
+    m_feed->deleteLater();
     m_feed = nullptr;
+}
+
+void ProjectModel::close()
+{
+    if (m_feed == nullptr)
+        return;
+    QObject last; // ends the thread behind what was asked before, so that the last preferences are still written
+    retireFeed();
+    last.moveToThread(&m_thread);
+    QMetaObject::invokeMethod(&last, [this] { m_thread.quit(); }, Qt::QueuedConnection);
     m_thread.wait();
 }
 
@@ -54,33 +63,42 @@ std::filesystem::path ProjectModel::runsFolder() const { return runsFolderOf(m_f
 
 void ProjectModel::open(const std::filesystem::path& folder, Keeping keeping)
 {
-    close();
+    retireFeed();
     m_folder = folder;
     m_runs = std::make_shared<RunSummaries>();
     m_compared.clear();
     m_configurations.clear();
     m_preferences.clear();
     m_feed = new ProjectFeed(folder, keeping == Keeping::Notes);
-    connect(m_feed, &ProjectFeed::scanned, this, [this](std::shared_ptr<const RunSummaries> runs) {
-        m_runs = std::move(runs);
-        Q_EMIT runsChanged();
-    });
-    connect(m_feed, &ProjectFeed::configurationsFound, this, [this](const std::vector<std::filesystem::path>& files) {
-        m_configurations = files;
-        Q_EMIT opened();
-    });
-    connect(m_feed, &ProjectFeed::preferencesRead, this, [this](const std::map<QString, QString>& preferences) {
-        m_preferences = preferences;
-        Q_EMIT opened();
-        Q_EMIT preferencesArrived();
-    });
-    connect(m_feed, &ProjectFeed::overlayRead, this, &ProjectModel::overlayArrived);
-    connect(m_feed, &ProjectFeed::trouble, this, &ProjectModel::trouble);
+    connectFeed();
     m_feed->moveToThread(&m_thread);
     m_thread.start();
     QMetaObject::invokeMethod(m_feed, &ProjectFeed::start, Qt::QueuedConnection);
     Q_EMIT opened();
     Q_EMIT runsChanged();
+}
+
+void ProjectModel::connectFeed()
+{
+    m_link = std::make_unique<QObject>();
+    const auto on = [this](auto signal, auto slot) { connect(m_feed, signal, m_link.get(), slot); };
+    on(&ProjectFeed::scanned, [this](std::shared_ptr<const RunSummaries> runs) {
+        if (*runs == *m_runs)
+            return; // summaries are made anew only where something changed
+        m_runs = std::move(runs);
+        Q_EMIT runsChanged();
+    });
+    on(&ProjectFeed::configurationsFound, [this](const std::vector<std::filesystem::path>& files) {
+        m_configurations = files;
+        Q_EMIT opened();
+    });
+    on(&ProjectFeed::preferencesRead, [this](const std::map<QString, QString>& preferences) {
+        m_preferences = preferences;
+        Q_EMIT opened();
+        Q_EMIT preferencesArrived();
+    });
+    on(&ProjectFeed::overlayRead, [this](const std::shared_ptr<const Overlay>& overlay) { Q_EMIT overlayArrived(overlay); });
+    on(&ProjectFeed::trouble, [this](const QString& message) { Q_EMIT trouble(message); });
 }
 
 const RunSummary* ProjectModel::run(const std::string& name) const

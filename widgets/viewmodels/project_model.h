@@ -49,16 +49,19 @@ Q_SIGNALS:
     void opened();
     void preferencesArrived(); // of the project just opened
     void closing();            // preferences may still be set
-    void runsChanged();
+    void runsChanged(); // some run is new, gone, or other than before
     void comparedChanged();
     void overlayArrived(std::shared_ptr<const midpoint::gui::Overlay> overlay);
     void trouble(QString message);
 
 private:
+    void retireFeed();
+    void connectFeed();
     std::filesystem::path m_folder;
     std::vector<std::filesystem::path> m_configurations;
     QThread m_thread;
     ProjectFeed* m_feed = nullptr;
+    std::unique_ptr<QObject> m_link; // receives what the feed sends; what is still on its way dies with it
     std::shared_ptr<const RunSummaries> m_runs;
     std::set<std::string> m_compared;
     std::map<QString, QString> m_preferences;

@@ -96,6 +96,13 @@ QString waitingVerdict(const std::vector<RankRow>& rows)
 
 QString lastStepVerdict(const std::vector<RankRow>& rows)
 {
+    // Where only some ranks record their phases nobody can say who held up whom.
+    std::vector<std::int64_t> timed;
+    for (const RankRow& row : rows)
+        if (row.workSeconds + row.waitSeconds > 0.0)
+            timed.push_back(row.record.rank);
+    if (timed.size() < rows.size())
+        return timed.empty() ? QString() : say("Phases of the steps are recorded of rank %1 only.").arg(rankList(timed));
     const auto byWait = [](const RankRow& a, const RankRow& b) { return a.waitSeconds < b.waitSeconds; };
     const auto [late, waiting] = std::minmax_element(rows.begin(), rows.end(), byWait);
     if (waiting->waitSeconds <= 0.0 || waiting == late || waiting->waitSeconds < kNotableRatio * late->waitSeconds)

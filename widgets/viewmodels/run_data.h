@@ -87,11 +87,21 @@ struct BufferView {
     store::Histogram replayedRatios;
 };
 
-struct RolloutView {
+// Groups of one step; or, over all stored steps, those of one prompt and those that hold a text.
+struct RolloutRequest {
     std::int64_t step = 0;
-    std::vector<std::int64_t> steps; // that have stored rollouts
+    std::optional<std::int64_t> promptIndex;
+    std::string text; // in a response, case ignored
+    bool isOverAllSteps() const { return promptIndex.has_value() || !text.empty(); }
+    bool operator==(const RolloutRequest&) const = default;
+};
+
+struct RolloutView {
+    RolloutRequest request;
+    std::int64_t step = 0;   // the one shown: the newest stored not after the one asked for
+    bool isCut = false;      // more groups fit the request than are shown
     std::vector<store::StoredGroup> groups;
-    std::string problem; // why there are none
+    QString problem; // why there are none
 };
 
 struct PromptHistory {

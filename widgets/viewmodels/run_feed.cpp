@@ -119,8 +119,10 @@ bool RunFeed::ensureReader()
 
 void RunFeed::poll()
 {
+    if (m_isRetired)
+        return;
     bool isThere = false;
-    guarded("The run's database cannot be read; state, log and commands still work", [&] {
+    guarded(tr("The run's database cannot be read; state, log and commands still work"), [&] {
         isThere = ensureReader();
         m_isStale = (isThere && m_reader->changed()) || m_isStale; // stays so until everything was read
         if (!isThere || !m_isStale)
@@ -139,7 +141,7 @@ void RunFeed::poll()
 
 void RunFeed::continueReading()
 {
-    guarded("The run's database cannot be read", [this] { readDelta(); });
+    guarded(tr("The run's database cannot be read"), [this] { readDelta(); });
 }
 
 void RunFeed::readHeader()

@@ -21,6 +21,9 @@ public:
     explicit RunFeed(std::filesystem::path path); // a run folder, or a database file
     ~RunFeed() override;
 
+    // Nobody listens any more: long reading ends early. From any thread.
+    void retire() { m_isRetired = true; }
+
     // The newest request of a kind wins: older ones that have not started are dropped.
     std::atomic<std::int64_t> newestDifficulty { 0 };
     std::atomic<std::int64_t> newestBuffer { 0 };
@@ -32,7 +35,7 @@ public Q_SLOTS:
     void continueReading(); // after a delta that had more
     void readDifficulty(std::int64_t id, midpoint::gui::DifficultyRequest request);
     void readBuffer(std::int64_t id, std::int64_t step);
-    void readRollouts(std::int64_t id, std::int64_t step);
+    void readRollouts(std::int64_t id, const midpoint::gui::RolloutRequest& request);
     void readPromptHistory(std::int64_t promptIndex);
     void readSystem();
     void followLog(bool on);
@@ -59,15 +62,16 @@ private:
         std::string rest; // an unfinished last line
     };
     template <typename Work>
-    void guarded(const char* what, Work work) // turns errors into trouble()
+    void guarded(const QString& what, Work work) // turns errors into trouble()
     {
         try {
             work();
         } catch (const std::exception& error) {
-            setTrouble(tr("%1: %2").arg(QString::fromUtf8(what), QString::fromUtf8(error.what())));
+            setTrouble(QStringLiteral("%1: %2").arg(what, QString::fromUtf8(error.what())));
         }
     }
     bool ensureReader();
+    void findRollouts(RolloutView& view);
     void readHeader();
     void readFacts();
     void readDelta();
@@ -78,6 +82,7 @@ private:
     void setTrouble(const QString& message);
 
     std::filesystem::path m_path;
+    std::atomic<bool> m_isRetired { false };
     bool m_isFolder = true;
     bool m_isStale = false; // something was written that is not read yet
     QTimer* m_timer = nullptr;
@@ -95,7 +100,6 @@ private:
     std::vector<std::pair<std::int64_t, std::int64_t>> m_recentSteps; // step, wall ms
     std::vector<PromptStanding> m_ledger; // without predictions
     std::int64_t m_ledgerThrough = -1;
-    std::int64_t m_segments = 0;
     bool m_followsLog = false;
     std::vector<LogTail> m_logTails;
     std::vector<store::StepTime> m_stepTimes; // as far as lines of progress asked for them

@@ -125,7 +125,7 @@ void RunFeed::readLog()
             // A progress bar overwrites its line: only its last form counts.
             const std::size_t carriage = piece.find_last_of('\r', piece.empty() || piece.back() != '\r' ? std::string::npos : piece.size() - 2);
             lines->push_back(parseLogLine(carriage == std::string::npos ? std::move(piece) : piece.substr(carriage + 1), tail.rank));
-            guarded("The times of the steps cannot be read", [&] { dateProgress(lines->back()); });
+            guarded(tr("The times of the steps cannot be read"), [&] { dateProgress(lines->back()); });
         }
     }
     if (!lines->empty() || isFirst)

@@ -2,8 +2,6 @@
 // The reader thread's answers to Difficulty, Buffer, Rollouts and System.
 #include "widgets/viewmodels/run_feed.h"
 
-#include "backend/core/text.h"
-
 #include <algorithm>
 #include <cmath>
 
@@ -14,6 +12,8 @@ namespace {
 constexpr std::int64_t kLedgerStepsPerRead = 2'000;
 constexpr std::size_t kMaximumCompositions = 600;
 constexpr std::size_t kHistogramBins = 20;
+constexpr std::size_t kMaximumFound = 4'000;  // rollouts, over all steps
+constexpr std::size_t kMaximumGroups = 200;
 
 } // namespace
 
@@ -24,7 +24,7 @@ void RunFeed::updateLedger(std::int64_t throughStep)
         std::fill(m_ledger.begin(), m_ledger.end(), PromptStanding {});
         m_ledgerThrough = -1;
     }
-    while (m_ledgerThrough < throughStep) {
+    while (m_ledgerThrough < throughStep && !m_isRetired) {
         const std::int64_t last = std::min(m_ledgerThrough + kLedgerStepsPerRead, throughStep);
         for (const store::Observation& observation : m_reader->observations(m_ledgerThrough + 1, last)) {
             const auto index = static_cast<std::size_t>(observation.promptIndex);
@@ -42,9 +42,9 @@ void RunFeed::updateLedger(std::int64_t throughStep)
 
 void RunFeed::readDifficulty(std::int64_t id, DifficultyRequest request)
 {
-    if (id != newestDifficulty.load())
+    if (m_isRetired || id != newestDifficulty.load())
         return;
-    guarded("The difficulty of prompts cannot be read", [&] {
+    guarded(tr("The difficulty of prompts cannot be read"), [&] {
         if (!ensureReader())
             return;
         auto view = std::make_shared<DifficultyView>();
@@ -101,9 +101,9 @@ void RunFeed::readDifficulty(std::int64_t id, DifficultyRequest request)
 
 void RunFeed::readBuffer(std::int64_t id, std::int64_t step)
 {
-    if (id != newestBuffer.load())
+    if (m_isRetired || id != newestBuffer.load())
         return;
-    guarded("The replay buffer's record cannot be read", [&] {
+    guarded(tr("The replay buffer's record cannot be read"), [&] {
         if (!ensureReader())
             return;
         auto view = std::make_shared<BufferView>();
@@ -113,7 +113,7 @@ void RunFeed::readBuffer(std::int64_t id, std::int64_t step)
             view->compositions = m_reader->bufferCompositions(0, last);
         } else {
             const double stride = static_cast<double>(last) / static_cast<double>(kMaximumCompositions);
-            for (std::size_t i = 1; i <= kMaximumCompositions; ++i) {
+            for (std::size_t i = 1; i <= kMaximumCompositions && !m_isRetired; ++i) {
                 const auto at = static_cast<std::int64_t>(std::llround(static_cast<double>(i) * stride));
                 for (store::BufferComposition& composition : m_reader->bufferCompositions(at, at))
                     view->compositions.push_back(std::move(composition));
@@ -158,41 +158,70 @@ void RunFeed::readRatios(BufferView& view)
             }
 }
 
-void RunFeed::readRollouts(std::int64_t id, std::int64_t step)
+void RunFeed::findRollouts(RolloutView& view)
 {
-    if (id != newestRollouts.load())
+    const RolloutRequest& request = view.request;
+    if (!request.isOverAllSteps()) {
+        std::int64_t best = -1; // the newest stored step not after the one asked for, otherwise the first
+        for (const std::int64_t stored : m_rollouts->steps())
+            best = stored <= request.step || best < 0 ? stored : best;
+        view.step = best;
+        if (best >= 0)
+            view.groups = m_rollouts->groups(best);
+        return;
+    }
+    store::RolloutFilter filter;
+    filter.promptIndex = request.promptIndex;
+    filter.text = request.text;
+    filter.limit = kMaximumFound;
+    std::vector<std::int64_t> ids;
+    std::int64_t last = -1;
+    for (const store::RolloutSummary& found : m_rollouts->find(filter)) {
+        // A held-out prompt has a number of its own set.
+        const bool isOther = request.promptIndex && found.purpose == Purpose::Evaluate;
+        if (!isOther && found.groupId != last)
+            ids.push_back(found.groupId);
+        last = found.groupId;
+    }
+    view.isCut = ids.size() > kMaximumGroups;
+    ids.resize(std::min(ids.size(), kMaximumGroups));
+    for (const std::int64_t id : ids)
+        if (auto group = m_rollouts->group(id))
+            view.groups.push_back(std::move(*group));
+}
+
+void RunFeed::readRollouts(std::int64_t id, const RolloutRequest& request)
+{
+    if (m_isRetired || id != newestRollouts.load())
         return;
     auto view = std::make_shared<RolloutView>();
-    view->step = step;
+    view->request = request;
+    view->step = request.step;
     try {
         if (!m_rollouts) {
             if (!store::RolloutReader::exists(m_path)) {
-                view->problem = m_isFolder ? "This run has stored no rollouts yet (store.rollouts_per_step says how many are kept)."
-                                           : "A snapshot holds no rollout texts: open the run folder to read them.";
+                view->problem = m_isFolder ? tr("This run has stored no rollouts yet (store.rollouts_per_step says how many are kept).")
+                                           : tr("A snapshot holds no rollout texts: open the run folder to read them.");
                 Q_EMIT rolloutsRead(view);
                 return;
             }
             m_rollouts = std::make_unique<store::RolloutReader>(m_path);
         }
-        view->steps = m_rollouts->steps();
-        std::int64_t best = -1; // the newest stored step not after the one asked for, otherwise the first
-        for (const std::int64_t stored : view->steps)
-            best = stored <= step || best < 0 ? stored : best;
-        view->step = best;
-        if (best >= 0)
-            view->groups = m_rollouts->groups(best);
-        else
-            view->problem = "This run has stored no rollouts yet (store.rollouts_per_step says how many are kept).";
+        findRollouts(*view);
+        if (view->groups.empty())
+            view->problem = request.promptIndex ? tr("No rollout of this prompt is stored: it was not drawn yet, or its groups were not among those that are kept (store.rollouts_per_step).")
+                : !request.text.empty()         ? tr("No stored response holds this text.")
+                                                : tr("This run has stored no rollouts yet (store.rollouts_per_step says how many are kept).");
     } catch (const std::exception& error) {
         m_rollouts.reset();
-        view->problem = concat("The rollouts cannot be read, all other screens still work: ", error.what());
+        view->problem = tr("The rollouts cannot be read, all other screens still work: %1").arg(QString::fromUtf8(error.what()));
     }
     Q_EMIT rolloutsRead(view);
 }
 
 void RunFeed::readPromptHistory(std::int64_t promptIndex)
 {
-    guarded("The history of the prompt cannot be read", [&] {
+    guarded(tr("The history of the prompt cannot be read"), [&] {
         if (!ensureReader())
             return;
         auto history = std::make_shared<PromptHistory>();
@@ -205,7 +234,7 @@ void RunFeed::readPromptHistory(std::int64_t promptIndex)
 
 void RunFeed::readSystem()
 {
-    guarded("The timing of phases cannot be read", [&] {
+    guarded(tr("The timing of phases cannot be read"), [&] {
         if (!ensureReader())
             return;
         constexpr std::int64_t kTimelineSteps = 5;

@@ -19,20 +19,27 @@ RunModel::RunModel(QObject* parent)
 
 RunModel::~RunModel() { close(); }
 
-void RunModel::close()
+// The window does not wait for what the feed is reading: the next feed begins on the same thread when this one has gone.
+void RunModel::retireFeed()
 {
     if (m_feed == nullptr)
         return;
-    disconnect(m_feed, nullptr, this, nullptr);
-    m_feed->deleteLater(); // on its own thread, before that ends
+    m_link.reset();
+    m_feed->retire();
+    m_feed->deleteLater();
     m_feed = nullptr;
+}
+
+void RunModel::close()
+{
+    retireFeed();
     m_thread.quit();
     m_thread.wait();
 }
 
 void RunModel::open(const std::filesystem::path& path)
 {
-    close();
+    retireFeed();
     m_path = path;
     auto header = std::make_shared<RunHeader>();
     header->path = path;
@@ -62,24 +69,26 @@ void RunModel::open(const std::filesystem::path& path)
 
 void RunModel::connectFeed()
 {
-    connect(m_feed, &RunFeed::headerRead, this, [this](std::shared_ptr<const RunHeader> header) {
+    m_link = std::make_unique<QObject>();
+    const auto on = [this](auto signal, auto slot) { connect(m_feed, signal, m_link.get(), slot); };
+    on(&RunFeed::headerRead, [this](std::shared_ptr<const RunHeader> header) {
         m_header = std::move(header);
         Q_EMIT headerChanged();
     });
-    connect(m_feed, &RunFeed::factsRead, this, [this](std::shared_ptr<const RunFacts> facts) {
+    on(&RunFeed::factsRead, [this](std::shared_ptr<const RunFacts> facts) {
         m_facts = std::move(facts);
         m_settings = { m_facts->settings.begin(), m_facts->settings.end() };
         Q_EMIT factsChanged();
     });
-    connect(m_feed, &RunFeed::deltaRead, this, [this](std::shared_ptr<const RunDelta> delta) { merge(*delta); });
-    connect(m_feed, &RunFeed::difficultyRead, this, &RunModel::difficultyArrived);
-    connect(m_feed, &RunFeed::bufferRead, this, &RunModel::bufferArrived);
-    connect(m_feed, &RunFeed::rolloutsRead, this, &RunModel::rolloutsArrived);
-    connect(m_feed, &RunFeed::promptHistoryRead, this, &RunModel::promptHistoryArrived);
-    connect(m_feed, &RunFeed::systemRead, this, &RunModel::systemArrived);
-    connect(m_feed, &RunFeed::logRead, this, &RunModel::logArrived);
-    connect(m_feed, &RunFeed::idle, this, &RunModel::readerIdle);
-    connect(m_feed, &RunFeed::trouble, this, [this](const QString& message) {
+    on(&RunFeed::deltaRead, [this](const std::shared_ptr<const RunDelta>& delta) { merge(*delta); });
+    on(&RunFeed::difficultyRead, [this](const std::shared_ptr<const DifficultyView>& view) { Q_EMIT difficultyArrived(view); });
+    on(&RunFeed::bufferRead, [this](const std::shared_ptr<const BufferView>& view) { Q_EMIT bufferArrived(view); });
+    on(&RunFeed::rolloutsRead, [this](const std::shared_ptr<const RolloutView>& view) { Q_EMIT rolloutsArrived(view); });
+    on(&RunFeed::promptHistoryRead, [this](const std::shared_ptr<const PromptHistory>& history) { Q_EMIT promptHistoryArrived(history); });
+    on(&RunFeed::systemRead, [this](const std::shared_ptr<const SystemView>& view) { Q_EMIT systemArrived(view); });
+    on(&RunFeed::logRead, [this](const std::shared_ptr<const std::vector<LogLine>>& lines, bool restarted) { Q_EMIT logArrived(lines, restarted); });
+    on(&RunFeed::idle, [this] { Q_EMIT readerIdle(); });
+    on(&RunFeed::trouble, [this](const QString& message) {
         m_trouble = message;
         Q_EMIT troubleChanged(message);
     });
@@ -197,12 +206,10 @@ std::optional<double> RunModel::at(const std::string& metric, double step) const
     return found->second.values[static_cast<std::size_t>(after - steps.begin()) - 1];
 }
 
-std::optional<double> RunModel::before(const std::string& metric, double steps) const
+std::optional<double> RunModel::firstStep(const std::string& metric) const
 {
     const auto found = m_columns.find(metric);
-    if (found == m_columns.end() || found->second.steps.empty())
-        return std::nullopt;
-    return at(metric, found->second.steps.back() - steps);
+    return found == m_columns.end() || found->second.steps.empty() ? std::nullopt : std::optional(found->second.steps.front());
 }
 
 std::vector<std::string> RunModel::metricNames() const
@@ -240,7 +247,8 @@ void RunModel::setSmoothing(double weight)
     if (weight == m_smoothing)
         return;
     m_smoothing = weight;
-    m_shown.clear();
+    for (auto& [metric, shown] : m_shown)
+        shown.curve->setSmoothing(weight);
     Q_EMIT curvesReplaced();
 }
 
@@ -283,13 +291,13 @@ void RunModel::askBuffer(std::int64_t step)
     QMetaObject::invokeMethod(m_feed, [feed = m_feed, id, step] { feed->readBuffer(id, step); }, Qt::QueuedConnection);
 }
 
-void RunModel::askRollouts(std::int64_t step)
+void RunModel::askRollouts(const RolloutRequest& request)
 {
     if (m_feed == nullptr)
         return;
     const std::int64_t id = ++m_nextRequest;
     m_feed->newestRollouts = id;
-    QMetaObject::invokeMethod(m_feed, [feed = m_feed, id, step] { feed->readRollouts(id, step); }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(m_feed, [feed = m_feed, id, request] { feed->readRollouts(id, request); }, Qt::QueuedConnection);
 }
 
 void RunModel::askPromptHistory(std::int64_t promptIndex)

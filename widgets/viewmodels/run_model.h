@@ -43,7 +43,7 @@ public:
     std::shared_ptr<const Curve> curve(const std::string& metric);
     std::optional<double> last(const std::string& metric) const;
     std::optional<double> at(const std::string& metric, double step) const; // the newest value not after the step
-    std::optional<double> before(const std::string& metric, double steps) const; // that many steps before the last
+    std::optional<double> firstStep(const std::string& metric) const; // of its record
     std::vector<std::string> metricNames() const;
     std::string firstMetric(const std::string& prefix) const; // the first name that starts so; empty if none
 
@@ -64,7 +64,7 @@ public:
 
     void askDifficulty(const DifficultyRequest& request);
     void askBuffer(std::int64_t step);
-    void askRollouts(std::int64_t step);
+    void askRollouts(const RolloutRequest& request);
     void askPromptHistory(std::int64_t promptIndex);
     void askSystem();
     void followLog(bool on);
@@ -89,6 +89,7 @@ Q_SIGNALS:
     void troubleChanged(QString message);
 
 private:
+    void retireFeed();
     void connectFeed();
     void merge(const RunDelta& delta);
     void appendToScales(const RunDelta& delta);
@@ -106,6 +107,7 @@ private:
     std::filesystem::path m_path;
     QThread m_thread;
     RunFeed* m_feed = nullptr;
+    std::unique_ptr<QObject> m_link; // receives what the feed sends; what is still on its way dies with it
     std::shared_ptr<const RunHeader> m_header;
     std::shared_ptr<const RunFacts> m_facts;
     std::map<std::string, std::string> m_settings;

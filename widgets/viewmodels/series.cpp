@@ -212,16 +212,23 @@ std::vector<double> smoothed(const std::vector<double>& values, double weight)
 }
 
 Curve::Curve(double smoothing)
-    : m_weight(smoothing)
-    , m_average(smoothing)
+    : m_average(smoothing)
 {
 }
 
-void Curve::append(double x, double y)
+void Curve::setSmoothing(double weight)
 {
-    m_raw.append(x, y);
-    if (m_weight > 0.0)
-        m_smooth.append(x, m_average.next(y));
+    m_average = MovingAverage(weight);
+    m_smooth.clear();
+}
+
+const Series& Curve::smooth() const
+{
+    if (!isSmoothed())
+        return m_raw;
+    for (std::size_t i = m_smooth.size(); i < m_raw.size(); ++i)
+        m_smooth.append(m_raw.x(i), m_average.next(m_raw.y(i)));
+    return m_smooth;
 }
 
 } // namespace midpoint::gui

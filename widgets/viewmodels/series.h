@@ -82,21 +82,21 @@ private:
 
 std::vector<double> smoothed(const std::vector<double>& values, double weight);
 
-// A raw curve and its moving average, kept in step while points arrive.
+// A raw curve and its moving average. The average is computed when it is looked at: of many curves few are in sight.
 class Curve {
 public:
     explicit Curve(double smoothing = 0.0);
-    void append(double x, double y);
+    void append(double x, double y) { m_raw.append(x, y); }
+    void setSmoothing(double weight);
 
     const Series& raw() const { return m_raw; }
-    const Series& smooth() const { return m_weight > 0.0 ? m_smooth : m_raw; }
-    bool isSmoothed() const { return m_weight > 0.0; }
+    const Series& smooth() const;
+    bool isSmoothed() const { return m_average.weight() > 0.0; }
 
 private:
-    double m_weight;
-    MovingAverage m_average;
     Series m_raw;
-    Series m_smooth;
+    mutable MovingAverage m_average;
+    mutable Series m_smooth; // of the points so far, perhaps not yet of the last ones
 };
 
 } // namespace midpoint::gui
