@@ -13,6 +13,7 @@
 #include "widgets/viewmodels/project_model.h"
 
 #include <QAction>
+#include <QComboBox>
 #include <QLabel>
 #include <QMenu>
 #include <QProcess>
@@ -175,7 +176,7 @@ TEST_F(DemoTest, KilledWindow_ChangesNothingAndReopenedShowsTheSame)
         EXPECT_EQ(run().last(name), value) << name;
 }
 
-TEST_F(DemoTest, DamagedCheckpoint_ResumeFailsAndTheLogSaysWhy)
+TEST_F(DemoTest, DamagedCheckpoint_IsNamedInTheLogAndTheRunGoesOnWithoutIt)
 {
     startWith("startBaseline");
     ASSERT_TRUE(waitForStep(1));
@@ -183,11 +184,18 @@ TEST_F(DemoTest, DamagedCheckpoint_ResumeFailsAndTheLogSaysWhy)
     const fs::path checkpoint = run().path() / "checkpoints" / run().header().checkpoints.back();
     fs::resize_file(checkpoint / "model.safetensors", fs::file_size(checkpoint / "model.safetensors") / 2);
     click(child<QToolButton>("run.resume.button"));
-    ASSERT_TRUE(waitFor([this] { return isInState(launch::RunStateKind::Failed); }, kStartMs)) << qPrintable(stateText(run().header().state));
+    ASSERT_TRUE(waitFor([this] { return isInState(launch::RunStateKind::Running); }, kStartMs)) << qPrintable(stateText(run().header().state));
     click(child<QToolButton>("rail.log"));
-    auto* failure = child<QLabel>("failureText");
-    ASSERT_TRUE(waitFor([&] { return failure->isVisible() && failure->text().contains(qs(checkpoint.filename())); })) << failure->text().toStdString();
-    EXPECT_GT(run().header().step, 0) << "what was recorded is still shown";
+    child<QComboBox>("logLevel")->setCurrentIndex(1); // warnings and errors
+    const auto* log = child<QTableView>("logTable")->model();
+    constexpr int kMessage = 4;
+    ASSERT_TRUE(waitFor([&] {
+        for (int row = 0; row < log->rowCount(); ++row)
+            if (log->index(row, kMessage).data().toString().contains(qs(checkpoint / "model.safetensors")))
+                return true;
+        return false;
+    }));
+    stop();
 }
 
 } // namespace

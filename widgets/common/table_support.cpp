@@ -22,6 +22,7 @@ void styleTable(QTableView* table, const QString& name, const QString& accessibl
     table->setTabKeyNavigation(false);
     table->setTextElideMode(Qt::ElideRight);
     table->verticalHeader()->hide();
+    table->verticalHeader()->setMinimumSectionSize(1); // rows need no margin of a header
     table->verticalHeader()->setDefaultSectionSize(table->fontMetrics().height() + 8);
     table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     table->horizontalHeader()->setHighlightSections(false);

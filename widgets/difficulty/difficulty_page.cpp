@@ -214,7 +214,7 @@ void DifficultyPage::buildTable()
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(0, Qt::AscendingOrder);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    constexpr int kWidths[] = { 68, 240, 70, 48, 60, 58, 66, 70, 84 };
+    constexpr int kWidths[] = { 86, 240, 82, 58, 66, 58, 76, 80, 84 };
     for (int i = 0; i < 9; ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->horizontalHeader()->setStretchLastSection(false);

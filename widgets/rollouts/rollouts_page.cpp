@@ -189,7 +189,7 @@ void RolloutsPage::buildTable()
     m_table->setModel(m_model);
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(-1, Qt::AscendingOrder);
-    constexpr int kWidths[] = { 62, 28, 96, 58, 56, 56, 66, 90 };
+    constexpr int kWidths[] = { 66, 32, 100, 62, 62, 62, 66, 96 };
     for (int i = 0; i < static_cast<int>(std::size(kWidths)); ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->setColumnHidden(kStepColumn, true);
