@@ -181,6 +181,7 @@ TEST_F(DemoTest, DamagedCheckpoint_IsNamedInTheLogAndTheRunGoesOnWithoutIt)
     startWith("startBaseline");
     ASSERT_TRUE(waitForStep(1));
     stop();
+    ASSERT_TRUE(waitFor([this] { return !run().header().checkpoints.empty(); }));
     const fs::path checkpoint = run().path() / "checkpoints" / run().header().checkpoints.back();
     fs::resize_file(checkpoint / "model.safetensors", fs::file_size(checkpoint / "model.safetensors") / 2);
     click(child<QToolButton>("run.resume.button"));

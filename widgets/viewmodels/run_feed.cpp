@@ -167,6 +167,7 @@ void RunFeed::readHeader()
     if (m_isFolder && fs::exists(m_path, error)) {
         try {
             const launch::RunFolder folder = launch::RunFolder::open(m_path);
+            const launch::RunStateKind before = header.state.kind;
             header.state = launch::observeState(folder);
             header.heartbeats = launch::readHeartbeats(folder);
             header.pending = launch::pendingCommands(folder);
@@ -176,7 +177,7 @@ void RunFeed::readHeader()
                 const double age = static_cast<double>(systemClock().wallMilliseconds() - beat.wallMs) / 1000.0;
                 header.heartbeatAgeSeconds = std::max(header.heartbeatAgeSeconds, age);
             }
-            if (isSlowTurn) {
+            if (isSlowTurn || header.state.kind != before) { // a run that ends has just written one
                 header.checkpoints.clear();
                 for (fs::directory_iterator it(folder.checkpoints(), error), end; !error && it != end; it.increment(error))
                     if (it->path().filename().string().starts_with("step_"))
