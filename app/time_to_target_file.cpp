@@ -115,6 +115,7 @@ TimeToTargetPlan readTimeToTargetPlan(const std::filesystem::path& file)
     plan.rule.metric = keys.find<std::string>("metric", "a text").value_or("");
     plan.rule.smoothing = keys.find<double>("smoothing", "a number").value_or(plan.rule.smoothing);
     plan.seeds = keys.list<std::int64_t>("seeds", "integers");
+    plan.scanOverrides = keys.list<std::string>("scan_overrides", "texts \"key=value\"");
     plan.scanSeed = keys.find<std::int64_t>("scan_seed", "an integer").value_or(0);
     const std::vector<std::string> shared = keys.list<std::string>("overrides", "texts \"key=value\"");
     keys.allow("method");

@@ -3,16 +3,17 @@
 //   baseline = "grpo"                  ratios are to it, and its plateau is the target
 //   target = 0.85                      instead of the plateau
 //   metric = "val-core/heldout/acc/mean@2"     otherwise the held-out accuracy that all runs have
-//   smoothing = 0.5                    weight of the past in the mean over evaluations
+//   smoothing = 0.5                    weight of the neighbours in the mean over evaluations, to both sides
 //   seeds = [1, 2, 3]
 //   scan_seed = 11                     on which learning rates are tried
+//   scan_overrides = ["run.steps=24"]  for those runs alone
 //   overrides = ["run.threads=1"]      for every run
 //
 //   [[method]]
 //   name = "midpoint"
 //   config = "midpoint.toml"           relative to the file
 //   overrides = ["run.steps=60"]
-//   learning_rates = [5e-5, 1e-4, 2e-4]   one run of each on scan_seed; the best last accuracy is used for all seeds
+//   learning_rates = [5e-5, 1e-4, 2e-4]   one run of each on scan_seed; the best accuracy on average is used for all seeds
 //   setup_seconds = 140                time spent before any run, reported apart
 #pragma once
 
@@ -37,6 +38,7 @@ struct TimeToTargetPlan {
     store::TargetRule rule;
     std::vector<std::int64_t> seeds;
     std::int64_t scanSeed = 0;
+    std::vector<std::string> scanOverrides;
     std::vector<PlannedMethod> methods;
 };
 

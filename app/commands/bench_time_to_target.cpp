@@ -48,14 +48,16 @@ std::string trainRun(const PlannedMethod& method, const Words& more, const fs::p
     return record.outcome == launch::Outcome::Failed ? record.reason : std::string();
 }
 
-// The learning rate with the best last accuracy on the scan's own seed.
+// The learning rate with the best accuracy on average over the run, on the scan's own seed: the one that learns early.
 double scanLearningRates(const PlannedMethod& method, const TimeToTargetPlan& plan, const fs::path& runs, LogSink& log)
 {
     double best = method.learningRates.front();
     double bestAccuracy = -1.0;
     for (const double rate : method.learningRates) {
         const fs::path folder = runs / method.name / concat("scan-lr-", shortest(rate));
-        const Words overrides = { concat("run.seed=", plan.scanSeed), concat("optimizer.learning_rate=", shortest(rate)) };
+        Words overrides = plan.scanOverrides;
+        overrides.push_back(concat("run.seed=", plan.scanSeed));
+        overrides.push_back(concat("optimizer.learning_rate=", shortest(rate)));
         std::cerr << method.name << ", learning rate " << shortest(rate) << "\n";
         const std::string failure = trainRun(method, overrides, folder, log);
         if (!failure.empty()) {
@@ -64,7 +66,7 @@ double scanLearningRates(const PlannedMethod& method, const TimeToTargetPlan& pl
         }
         const std::vector<fs::path> one = { folder };
         const double accuracy
-            = store::compareRuns(one, { plan.rule.metric, std::nullopt, plan.rule.smoothing }).runs.front().finalSmoothed;
+            = store::compareRuns(one, { plan.rule.metric, std::nullopt, plan.rule.smoothing, true }).runs.front().meanAccuracy;
         if (accuracy > bestAccuracy) {
             bestAccuracy = accuracy;
             best = rate;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <sstream>
 #include <toml++/toml.h>
@@ -133,6 +134,8 @@ RunComparison summarise(const RunReader& reader, const RunCurves& curves, std::s
     run.firstAccuracy = curves.accuracy.values.front();
     run.finalAccuracy = curves.accuracy.values.back();
     run.bestAccuracy = std::ranges::max(curves.accuracy.values);
+    run.meanAccuracy = std::accumulate(curves.accuracy.values.begin(), curves.accuracy.values.end(), 0.0)
+        / static_cast<double>(curves.accuracy.values.size());
     run.finalSmoothed = smooth.back();
     run.total = curves.at(static_cast<double>(run.steps));
     return run;
@@ -151,6 +154,24 @@ std::vector<double> smoothed(std::span<const double> values, double weight)
             weights = weight * weights + (1.0 - weight);
         }
         out.push_back(std::isnan(value) || weights == 0.0 ? value : sum / weights);
+    }
+    return out;
+}
+
+std::vector<double> smoothedBothSides(std::span<const double> values, double weight)
+{
+    std::vector<double> out;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        double sum = 0.0;
+        double weights = 0.0;
+        for (std::size_t j = 0; j < values.size(); ++j) {
+            if (std::isnan(values[j]))
+                continue;
+            const double share = std::pow(weight, static_cast<double>(i > j ? i - j : j - i));
+            sum += share * values[j];
+            weights += share;
+        }
+        out.push_back(std::isnan(values[i]) || weights == 0.0 ? values[i] : sum / weights);
     }
     return out;
 }
@@ -210,7 +231,8 @@ Comparison compareRuns(std::span<const std::filesystem::path> runs, const Compar
     std::vector<std::string> configs;
     for (const auto& reader : readers) {
         curves.push_back(readCurves(*reader, comparison.metric));
-        smooth.push_back(smoothed(curves.back().accuracy.values, options.smoothing));
+        smooth.push_back(options.looksAhead ? smoothedBothSides(curves.back().accuracy.values, options.smoothing)
+                                            : smoothed(curves.back().accuracy.values, options.smoothing));
         comparison.runs.push_back(summarise(*reader, curves.back(), smooth.back()));
         const RunInfo info = reader->info();
         configs.push_back(info.resolvedText.empty() ? info.configText : info.resolvedText);

@@ -15,6 +15,7 @@ struct CompareOptions {
     std::string metric;            // empty: the first val-core/*/acc/mean@* that all runs have
     std::optional<double> target;  // empty: the lowest of the runs' final smoothed accuracies, which all of them reached
     double smoothing = 0.5;        // weight of the past in the exponential mean over evaluations; 0: none
+    bool looksAhead = false;       // smooth to both sides, with what a run showed later: no lag
 };
 
 // What was spent when a level was first reached. NaN: not recorded.
@@ -35,6 +36,7 @@ struct RunComparison {
     double firstAccuracy = kMissing;
     double finalAccuracy = kMissing;    // last evaluation as measured
     double bestAccuracy = kMissing;
+    double meanAccuracy = kMissing;     // over all evaluations: high for a run that learns early
     double finalSmoothed = kMissing;
     std::optional<Cost> toTarget;       // first crossing of the smoothed curve, linearly interpolated
     std::optional<Cost> toTargetRaw;    // first evaluation at or above the target
@@ -62,6 +64,8 @@ std::string renderJson(const Comparison& comparison); // one object
 
 // Parts that the window uses as well.
 std::vector<double> smoothed(std::span<const double> values, double weight); // bias-corrected; NaN is skipped over
+// The same to both sides: a value weighs weight^distance. A lag would cost a run that learns in few steps the larger share.
+std::vector<double> smoothedBothSides(std::span<const double> values, double weight);
 // The step at which the curve first reaches `level`, linearly interpolated; nothing if it never does.
 std::optional<double> firstCrossing(std::span<const std::int64_t> steps, std::span<const double> values, double level);
 // Settings that differ, from TOML texts. A text that is no TOML gives the single key "(unreadable)".

@@ -54,7 +54,7 @@ double plateauOf(const std::vector<Method>& methods, const TargetRule& rule, con
         if (folders.empty())
             break;
         double sum = 0.0;
-        for (const RunComparison& run : compareRuns(folders, { metric, std::nullopt, rule.smoothing }).runs)
+        for (const RunComparison& run : compareRuns(folders, { metric, std::nullopt, rule.smoothing, true }).runs)
             sum += run.finalSmoothed;
         return sum / static_cast<double>(folders.size());
     }
@@ -77,7 +77,7 @@ MethodResult resultOf(const Method& method, const TargetRule& rule, const TimeTo
     const auto folders = completeFolders(method);
     if (folders.empty())
         return result;
-    result.runs = compareRuns(folders, { frame.metric, frame.target, rule.smoothing }).runs;
+    result.runs = compareRuns(folders, { frame.metric, frame.target, rule.smoothing, true }).runs;
     std::vector<double> finals;
     std::vector<double> bests;
     std::vector<double> evaluations;

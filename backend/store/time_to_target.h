@@ -29,7 +29,7 @@ struct TargetRule {
     std::string baseline;          // the method that ratios are to
     std::optional<double> target;  // empty: the baseline's plateau, the mean over seeds of its last smoothed accuracy
     std::string metric;            // empty: the held-out accuracy that all runs have
-    double smoothing = 0.5;
+    double smoothing = 0.5;        // to both sides, so that no method pays for a lag
 };
 
 // Over seeds. A seed that did not reach the target counts as more than any that did, so the median can be infinite.

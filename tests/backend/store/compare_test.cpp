@@ -13,6 +13,18 @@
 namespace midpoint::store {
 namespace {
 
+TEST(SmoothedBothSides, Values_WeighByDistanceToBothSides)
+{
+    const std::vector<double> values = { 0.0, 1.0, std::nan(""), 4.0 };
+    const std::vector<double> smooth = smoothedBothSides(values, 0.5);
+    EXPECT_DOUBLE_EQ(smooth[0], (0.5 * 1.0 + 0.125 * 4.0) / (1.0 + 0.5 + 0.125));
+    EXPECT_DOUBLE_EQ(smooth[1], (0.5 * 0.0 + 1.0 + 0.25 * 4.0) / 1.75);
+    EXPECT_TRUE(std::isnan(smooth[2]));
+    // A straight line stays one but for its ends: no lag.
+    const std::vector<double> line = { 0.0, 1.0, 2.0, 3.0, 4.0 };
+    EXPECT_DOUBLE_EQ(smoothedBothSides(line, 0.5)[2], 2.0);
+}
+
 using testing::AllOf;
 using testing::HasSubstr;
 
