@@ -145,9 +145,14 @@ void Checker::checkRollout()
     if (rollout.screenSamples == 1 || rollout.screenSamples >= rollout.samplesPerPrompt)
         problem("rollout.screen_samples", "expected 0 or from 2 to fewer than rollout.samples_per_prompt = ", rollout.samplesPerPrompt,
             ", found ", rollout.screenSamples, rollout.screenSamples == 1 ? ": one reward never differs from itself" : "");
-    if (rollout.maxSequences < rollout.samplesPerPrompt)
-        problem("rollout.max_sequences", "expected at least rollout.samples_per_prompt = ", rollout.samplesPerPrompt,
-            " (a group is decoded together), found ", rollout.maxSequences);
+    if (rollout.maxSamples > 0 && (rollout.minSamples > rollout.samplesPerPrompt || rollout.maxSamples < rollout.samplesPerPrompt))
+        problem("rollout.max_samples", "expected min_samples <= samples_per_prompt <= max_samples, found ", rollout.minSamples, ", ",
+            rollout.samplesPerPrompt, " and ", rollout.maxSamples);
+    if (rollout.maxSamples > 0 && !usesBelief(m_config))
+        warning("rollout.max_samples", "has no effect with strategy '", m_config.selection.strategy, "', which believes nothing of prompts");
+    if (const std::int64_t largest = std::max(rollout.samplesPerPrompt, rollout.maxSamples); rollout.maxSequences < largest)
+        problem("rollout.max_sequences", "expected at least ", rollout.maxSamples > rollout.samplesPerPrompt ? "rollout.max_samples" : "rollout.samples_per_prompt",
+            " = ", largest, " (a group is decoded together), found ", rollout.maxSequences);
     const std::int64_t longest = m_config.data.maxPromptTokens + rollout.maxNewTokens;
     if (rollout.kvBlockTokens > longest)
         problem("rollout.kv_block_tokens", "expected at most the longest sequence, data.max_prompt_tokens + rollout.max_new_tokens = ",
@@ -157,10 +162,10 @@ void Checker::checkRollout()
 void Checker::checkSelection()
 {
     const auto& selection = m_config.selection;
-    constexpr std::array<const char*, 5> kParts = { "embeddings", "counts", "importance", "drift", "signal" };
+    constexpr std::array<const char*, 6> kParts = { "embeddings", "counts", "importance", "drift", "signal", "length" };
     for (const std::string& part : selection.midpointParts)
         if (std::find(kParts.begin(), kParts.end(), part) == kParts.end())
-            problem("selection.midpoint_parts", "expected embeddings, counts, importance, drift or signal, found '", part, "'");
+            problem("selection.midpoint_parts", "expected embeddings, counts, importance, drift, signal or length, found '", part, "'");
     if (selection.strategy == "dynamic-sampling" && !m_config.policy.dropGroupsWithoutSignal)
         warning("policy.drop_groups_without_signal", "is false, but strategy 'dynamic-sampling' drops them anyway");
     if (!usesBelief(m_config)) {

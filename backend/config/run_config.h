@@ -48,6 +48,8 @@ struct BatchSection {
 
 struct RolloutSection {
     std::int64_t samplesPerPrompt = 8;     // G
+    std::int64_t minSamples = 2;           // with maxSamples: bounds of a targeted prompt's group
+    std::int64_t maxSamples = 0;           // 0: all groups have samplesPerPrompt
     std::int64_t maxNewTokens = 1024;
     std::int64_t screenSamples = 0;        // m of G: groups whose first m rewards are all equal are given up; 0: off
     double temperature = 1.0;
@@ -69,11 +71,14 @@ struct SelectionSection {
     bool reuseReference = false;           // train on reference rollouts
     std::string calibration = "platt";     // none | linear | linear-unclamped (as released) | platt
     double explorationShare = 0.0;         // share of the fresh batch chosen uniformly
+    double sharpness = 4.0;                // strategy midpoint: chance ~ (signal / price^thrift)^sharpness
+    double thrift = 1.0;                   // the same; 0: signal alone counts
+    std::int64_t clusters = 0;             // strategy midpoint: kinds of prompts, each with at most twice its share of a batch; 0: no quota
     std::int64_t generationPrompts = 0;    // dynamic-sampling: prompts of one round of generation; 0: those of a step
     std::int64_t maxRounds = 10;           // dynamic-sampling: rounds of generation in a step at most
     std::int64_t oraclePrompts = 256;      // belief oracle: prompts measured in each selection round; 0: all
     std::int64_t oracleSamples = 8;        // belief oracle: fresh rollouts of each of them
-    std::vector<std::string> midpointParts = { "embeddings", "counts", "importance", "drift", "signal" }; // of belief midpoint
+    std::vector<std::string> midpointParts = { "embeddings", "counts", "importance", "drift", "signal", "length" }; // of belief midpoint
     std::string predictorPath;             // safetensors of `midpoint predictor train`
     std::string embeddingsPath;            // safetensors of `midpoint predictor embed`; empty: computed and cached in the run folder
 };
@@ -88,7 +93,7 @@ struct ReplaySection {
     std::string priority = "uniform";      // which stored groups are replayed: uniform | signal
     double freshnessDecay = 1.0;           // weight of a stored group per step of its age, in the draw
     double minEffectiveShare = 0.0;        // groups whose importance weights keep a smaller share of their rows are dropped; 0: none
-    bool adaptiveFresh = false;            // replay only as far as it is cheaper than fresh rollouts of the same worth
+    bool adaptiveFresh = false;            // replay beside the fresh groups only as far as it is cheaper than fresh rollouts of the same worth
     double costRatio = 0.0;                // time of training a token / of generating one; 0: measured in the first steps
     double relativeValue = 0.5;            // worth of a replayed group in fresh ones, before its weights are counted
     std::string rule = "paper";            // paper: admit groups with signal, evict the oldest | released: the released code's order of operations

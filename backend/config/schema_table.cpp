@@ -127,6 +127,11 @@ void addBatchAndRollout(Table& table)
     const auto rollout = &RunConfig::rollout;
     table.add("rollout.samples_per_prompt", rollout, &RolloutSection::samplesPerPrompt, between(2, 4096), "responses",
         "Responses sampled for one prompt in one step: the size G of its group.", { { "rollout.n" }, { "num_generations" } });
+    table.add("rollout.max_samples", rollout, &RolloutSection::maxSamples, atLeast(0), "responses",
+        "Give targeted prompts groups of different sizes, up to this: more responses where the outcome is open and a response cheap, for the "
+        "same cost as samples_per_prompt for all. 0: all alike.");
+    table.add("rollout.min_samples", rollout, &RolloutSection::minSamples, atLeast(2), "responses",
+        "With max_samples: the smallest group.");
     table.add("rollout.screen_samples", rollout, &RolloutSection::screenSamples, atLeast(0), "responses",
         "Sample so many responses of a group first and complete it only if their rewards differ. Prompts near 0 and 1 then "
         "weigh less in the gradient, by a known factor; explored groups are always completed. 0: off.");
@@ -173,7 +178,7 @@ void addSelection(Table& table)
     table.add("selection.oracle_samples", selection, &SelectionSection::oracleSamples, between(1, 4096), "responses",
         "Belief oracle: fresh responses for each measured prompt.");
     table.add("selection.midpoint_parts", selection, &SelectionSection::midpointParts, any(), "",
-        "Belief midpoint: its parts in use, any subset of embeddings, counts, importance, drift, signal.");
+        "Belief midpoint: its parts in use, any subset of embeddings, counts, importance, drift, signal, length.");
     table.add("selection.target", selection, &SelectionSection::target, between(0, 1), "success rate",
         "Target success rate, alpha.", { { "alpha" }, { "data.alpha" }, { "dots.target" } });
     table.add("selection.temperature", selection, &SelectionSection::temperature, atLeast(0), "",
@@ -190,6 +195,14 @@ void addSelection(Table& table)
         "Map fitted from predictions to measured rates of the reference prompts.");
     table.add("selection.exploration_share", selection, &SelectionSection::explorationShare, fromBelow(0, 1), "share",
         "Share of the fresh groups that is chosen uniformly.");
+    table.add("selection.sharpness", selection, &SelectionSection::sharpness, between(0, 100), "",
+        "Strategy midpoint: the chance of a prompt goes with this power of its expected signal per token. 0: uniform.");
+    table.add("selection.thrift", selection, &SelectionSection::thrift, between(0, 2), "",
+        "Strategy midpoint: how much the expected length of a response counts, which is what it costs. 0: not at all, 1: as much as the "
+        "signal.");
+    table.add("selection.clusters", selection, &SelectionSection::clusters, atLeast(0), "clusters",
+        "Strategy midpoint: divide the prompts by their embeddings into so many kinds, of which none gets more than twice its even share "
+        "of the targeted prompts of a draw. 0: off.");
     table.add("selection.predictor_path", selection, &SelectionSection::predictorPath, path(PathKind::File), "",
         "Predictor weights, made by `midpoint predictor train`; belief midpoint takes them as its prior.");
     table.add("selection.embeddings_path", selection, &SelectionSection::embeddingsPath, path(PathKind::File), "",
@@ -219,7 +232,8 @@ void addReplayAndReward(Table& table)
         "A drawn group whose importance weights leave a smaller effective share of its responses is dropped for good: the policy "
         "has moved too far from it. 0: none is.");
     table.add("replay.adaptive_fresh", replay, &ReplaySection::adaptiveFresh, any(), "",
-        "Replay less than fresh_fraction allows, down to nothing, where fresh rollouts of the same worth are cheaper.");
+        "Replay fewer groups beside the fresh ones than fresh_fraction allows, down to none, where fresh rollouts of the same worth are "
+        "cheaper. The number of fresh groups in a step stays.");
     table.add("replay.cost_ratio", replay, &ReplaySection::costRatio, atLeast(0), "",
         "For adaptive_fresh: time of training a token over time of generating one. 0: measured once, in the first steps.");
     table.add("replay.relative_value", replay, &ReplaySection::relativeValue, aboveUpTo(0, 1), "share",

@@ -28,6 +28,7 @@ struct Estimates {
     std::vector<double> mean; // expected success rate
     std::vector<double> deviation; // standard deviation of the belief about it (not of a sample)
     std::vector<double> signal; // expected p (1 - p); at most 1/4
+    std::vector<double> tokens; // expected length of a response; empty if the belief does not know
     std::vector<ReferencePrediction> references; // empty if the belief has none
 };
 

@@ -42,7 +42,7 @@ std::optional<ImportanceEstimate> importanceEstimate(const ReplayedEvidence& evi
 
 // Everything together: logistic heads on the prompt's embedding, fitted every round to the run's own groups, with a trend
 // that moves all prompts as the policy improves; discounted counts of the prompt itself; importance-corrected counts where
-// log-probs are at hand; and a head of its own for the signal p (1 - p). A trained predictor can be the prior that the
+// log-probs are at hand; a head of its own for the signal p (1 - p); and one for the length of responses. A trained predictor can be the prior that the
 // heads correct; without one it starts cold, and without embeddings from the mean of all prompts. Every part can be
 // switched off.
 struct MidpointOptions {
@@ -51,13 +51,15 @@ struct MidpointOptions {
     bool useImportance = true;
     bool useDrift = true;
     bool useSignalHead = true;
+    bool useLength = true;
+    std::int64_t longestResponse = 1024; // tokens; lengths are estimated as shares of it
     std::int64_t historyGroups = 768; // that the heads are fitted to
     double historyDecay = 0.95; // weight of a group in that fit per step of its age
     double countDecay = 0.9; // weight of a prompt's own counts per step of their age
     double penalty = 1.0; // of the heads' squared coefficients
     double featureLength = 2.8284271247461903; // root mean square length of a standardised embedding: sqrt(8)
 };
-// From the names of selection.midpoint_parts: embeddings, counts, importance, drift, signal. Throws Error{Config}.
+// From the names of selection.midpoint_parts: embeddings, counts, importance, drift, signal, length. Throws Error{Config}.
 MidpointOptions midpointOptions(std::span<const std::string> parts);
 // `embeddings` is [pool size, dimension], row by row in the order of the pool; empty: none. `prior` may be null.
 std::unique_ptr<Belief> makeMidpointBelief(const MidpointOptions& options, const PromptPool& pool,

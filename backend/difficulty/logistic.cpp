@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 namespace midpoint::difficulty {
 namespace {
@@ -37,24 +38,62 @@ double innerProduct(const Value* a, const double* b, std::size_t size)
     return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
+// What the solver spends its time on, in float32 and a vector register at a time: its tolerance is far above that.
+using Lanes [[gnu::vector_size(16)]] = float;
+constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(float);
+
+std::size_t padded(std::size_t width)
+{
+    return (width + 2 * kLanes - 1) / (2 * kLanes) * (2 * kLanes);
+}
+
+Lanes load(const float* from)
+{
+    Lanes lanes;
+    std::memcpy(&lanes, from, sizeof lanes);
+    return lanes;
+}
+
+float laneProduct(const float* a, const float* b, std::size_t size)
+{
+    Lanes even {};
+    Lanes odd {};
+    for (std::size_t j = 0; j < size; j += 2 * kLanes) {
+        even += load(a + j) * load(b + j);
+        odd += load(a + j + kLanes) * load(b + j + kLanes);
+    }
+    const Lanes sum = even + odd;
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+void addLanes(float factor, const float* row, float* out, std::size_t size)
+{
+    for (std::size_t j = 0; j < size; j += kLanes) {
+        const Lanes sum = load(out + j) + factor * load(row + j);
+        std::memcpy(out + j, &sum, sizeof sum);
+    }
+}
+
 // The observed rows with two columns more, the time and a one, so that trend and intercept are coefficients like the
-// others.
+// others, and with zeros up to whole lanes.
 class Fit {
 public:
     explicit Fit(const LogisticProblem& problem)
         : m_problem(problem)
         , m_width(static_cast<std::size_t>(problem.dimension) + 2)
+        , m_stride(padded(m_width))
         , m_penalty(m_width, problem.penalty)
         , m_curvature(problem.rows.size())
     {
         m_penalty[m_width - 2] = kTrendPenalty;
         m_penalty[m_width - 1] = kInterceptPenalty;
-        m_rows.reserve(problem.rows.size() * m_width);
+        m_rows.reserve(problem.rows.size() * m_stride);
         for (std::size_t i = 0; i < problem.rows.size(); ++i) {
             const auto first = problem.features.begin() + problem.rows[i] * problem.dimension;
             m_rows.insert(m_rows.end(), first, first + problem.dimension);
-            m_rows.push_back(problem.times.empty() ? 0.0 : problem.times[i]);
-            m_rows.push_back(1.0);
+            m_rows.push_back(problem.times.empty() ? 0.0F : static_cast<float>(problem.times[i]));
+            m_rows.push_back(1.0F);
+            m_rows.resize((i + 1) * m_stride, 0.0F);
         }
     }
 
@@ -74,13 +113,13 @@ public:
 private:
     double dot(std::size_t i, const std::vector<double>& vector) const
     {
-        return innerProduct(&m_rows[i * m_width], vector.data(), m_width);
+        return innerProduct(&m_rows[i * m_stride], vector.data(), m_width);
     }
     void addRow(std::size_t i, double factor, std::vector<double>& out) const
     {
-        const double* row = &m_rows[i * m_width];
+        const float* row = &m_rows[i * m_stride];
         for (std::size_t j = 0; j < m_width; ++j)
-            out[j] += factor * row[j];
+            out[j] += factor * static_cast<double>(row[j]);
     }
 
     // Of the penalised log-likelihood; leaves the curvature of every observation behind.
@@ -99,19 +138,34 @@ private:
     }
     std::vector<double> timesHessian(const std::vector<double>& vector) const
     {
+        std::vector<float> narrow(m_stride, 0.0F);
+        std::vector<float> image(m_stride, 0.0F);
+        for (std::size_t j = 0; j < m_width; ++j)
+            narrow[j] = static_cast<float>(vector[j]);
+        for (std::size_t i = 0; i < m_curvature.size(); ++i) {
+            const float* row = &m_rows[i * m_stride];
+            const float factor = static_cast<float>(m_curvature[i]) * laneProduct(row, narrow.data(), m_stride);
+            addLanes(factor, row, image.data(), m_stride);
+        }
         std::vector<double> result(m_width);
         for (std::size_t j = 0; j < m_width; ++j)
-            result[j] = m_penalty[j] * vector[j];
-        for (std::size_t i = 0; i < m_curvature.size(); ++i)
-            addRow(i, m_curvature[i] * dot(i, vector), result);
+            result[j] = m_penalty[j] * vector[j] + static_cast<double>(image[j]);
         return result;
     }
     std::vector<double> hessianDiagonal() const
     {
+        std::vector<float> squares(m_stride, 0.0F);
+        for (std::size_t i = 0; i < m_curvature.size(); ++i) {
+            const float curvature = static_cast<float>(m_curvature[i]);
+            for (std::size_t j = 0; j < m_stride; j += kLanes) {
+                const Lanes row = load(&m_rows[i * m_stride + j]);
+                const Lanes sum = load(&squares[j]) + curvature * row * row;
+                std::memcpy(&squares[j], &sum, sizeof sum);
+            }
+        }
         std::vector<double> result = m_penalty;
-        for (std::size_t i = 0; i < m_curvature.size(); ++i)
-            for (std::size_t j = 0; j < m_width; ++j)
-                result[j] += m_curvature[i] * m_rows[i * m_width + j] * m_rows[i * m_width + j];
+        for (std::size_t j = 0; j < m_width; ++j)
+            result[j] += static_cast<double>(squares[j]);
         return result;
     }
 
@@ -151,8 +205,9 @@ private:
 
     const LogisticProblem& m_problem;
     std::size_t m_width;
+    std::size_t m_stride;
     std::vector<double> m_penalty;
-    std::vector<double> m_rows; // [observations, width]
+    std::vector<float> m_rows; // [observations, stride]
     std::vector<double> m_curvature;
 };
 
@@ -183,6 +238,22 @@ void fitLogistic(const LogisticProblem& problem, LogisticHead& head)
     head.trend = coefficients.back();
     coefficients.pop_back();
     head.coefficients = std::move(coefficients);
+}
+
+void putHead(ByteWriter& out, const LogisticHead& head)
+{
+    out.put(head.intercept);
+    out.put(head.trend);
+    out.putVector(head.coefficients);
+}
+
+LogisticHead getHead(ByteReader& in)
+{
+    LogisticHead head;
+    head.intercept = in.get<double>();
+    head.trend = in.get<double>();
+    head.coefficients = in.getVector<double>();
+    return head;
 }
 
 } // namespace midpoint::difficulty

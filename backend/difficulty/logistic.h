@@ -3,6 +3,8 @@
 // square of the number of features.
 #pragma once
 
+#include "backend/core/bytes.h"
+
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -30,5 +32,8 @@ struct LogisticProblem {
 
 // `head` is the start and the result.
 void fitLogistic(const LogisticProblem& problem, LogisticHead& head);
+
+void putHead(ByteWriter& out, const LogisticHead& head);
+LogisticHead getHead(ByteReader& in);
 
 } // namespace midpoint::difficulty

@@ -1,5 +1,6 @@
 #include "backend/core/bytes.h"
 #include "backend/difficulty/beliefs.h"
+#include "backend/difficulty/length_estimate.h"
 #include "backend/difficulty/logistic.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 namespace midpoint::difficulty {
 namespace {
 
-constexpr const char* kTag = "midpoint belief 2";
+constexpr const char* kTag = "midpoint belief 3";
 constexpr double kRateEdge = 0.01; // the prior never claims more certainty than this
 constexpr double kUnknownMean = 0.5; // before anything is measured: a flat distribution
 constexpr double kUnknownStrength = 2.0;
@@ -64,6 +65,7 @@ public:
         , m_features(std::move(embeddings))
         , m_dimension(options.useEmbeddings ? dimension : 0)
         , m_counts(at(pool.size()))
+        , m_length(pool.size(), options.longestResponse, options.countDecay)
     {
         if (std::ssize(m_features) != pool.size() * dimension)
             throw Error(ErrorKind::Internal,
@@ -87,6 +89,7 @@ private:
         std::vector<double> trials;
         std::vector<double> rates;
         std::vector<double> differing;
+        std::vector<double> lengths; // as shares
     };
 
     void standardise();
@@ -114,6 +117,7 @@ private:
 
     std::int64_t m_seen = 0; // entries of the ledger
     std::vector<PromptCounts> m_counts;
+    LengthEstimate m_length;
     bool m_isFitted = false;
     LogisticHead m_rateHead; // log-odds of the success rate
     LogisticHead m_signalHead; // added to the log-odds of 2 p (1 - p), the chance that two rollouts differ
@@ -216,6 +220,7 @@ void MidpointBelief::learn(const Ledger& ledger, std::int64_t step)
             continue;
         judgePrior(*index, entry);
         addCounts(*index, entry);
+        m_length.add(*index, entry);
     }
     askPrior(ledger, step);
     fitHeads(ledger, step);
@@ -257,6 +262,7 @@ MidpointBelief::History MidpointBelief::recentGroups(const Ledger& ledger, std::
         history.times.push_back(-age / kDriftSteps);
         history.rates.push_back(rate);
         history.differing.push_back(2.0 * rate * (1.0 - rate) * n / (n - 1.0)); // of the pairs of rollouts
+        history.lengths.push_back(m_length.share(*entry));
     }
     return history;
 }
@@ -274,6 +280,11 @@ void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
         .penalty = m_options.penalty };
     if (m_options.useDrift)
         problem.times = history.times;
+    if (m_options.useLength) {
+        problem.targets = history.lengths;
+        m_length.fit(problem);
+        problem.targets = history.rates;
+    }
     std::vector<double> offsets;
     if (m_prior)
         for (const std::int64_t row : history.rows)
@@ -331,24 +342,10 @@ Estimates MidpointBelief::estimate(std::int64_t step) const
         result.mean.push_back(mean);
         result.deviation.push_back(std::sqrt(mean * (1.0 - mean) / (total + 1.0)));
         result.signal.push_back(std::min(signal, 0.25));
+        if (m_options.useLength && m_length.isFitted())
+            result.tokens.push_back(m_length.tokens(index, featuresOf(index), step));
     }
     return result;
-}
-
-void putHead(ByteWriter& out, const LogisticHead& head)
-{
-    out.put(head.intercept);
-    out.put(head.trend);
-    out.putVector(head.coefficients);
-}
-
-LogisticHead getHead(ByteReader& in)
-{
-    LogisticHead head;
-    head.intercept = in.get<double>();
-    head.trend = in.get<double>();
-    head.coefficients = in.getVector<double>();
-    return head;
 }
 
 std::string MidpointBelief::saveState() const
@@ -370,6 +367,7 @@ std::string MidpointBelief::saveState() const
     out.put(static_cast<std::uint8_t>(m_isFitted));
     putHead(out, m_rateHead);
     putHead(out, m_signalHead);
+    m_length.save(out);
     for (const double value : { m_priorError, m_priorVariance })
         out.put(value);
     return out.take();
@@ -408,6 +406,7 @@ void MidpointBelief::restoreState(std::string_view bytes)
     m_isFitted = in.get<std::uint8_t>() != 0;
     m_rateHead = getHead(in);
     m_signalHead = getHead(in);
+    m_length.restore(in);
     for (double* value : { &m_priorError, &m_priorVariance })
         *value = in.get<double>();
     in.expectEnd();
@@ -420,7 +419,7 @@ MidpointOptions midpointOptions(std::span<const std::string> parts)
     MidpointOptions options;
     const std::pair<const char*, bool*> known[] = { { "embeddings", &options.useEmbeddings },
         { "counts", &options.useCounts }, { "importance", &options.useImportance }, { "drift", &options.useDrift },
-        { "signal", &options.useSignalHead } };
+        { "signal", &options.useSignalHead }, { "length", &options.useLength } };
     for (const auto& part : known)
         *part.second = false;
     for (const std::string& name : parts) {
@@ -428,7 +427,7 @@ MidpointOptions midpointOptions(std::span<const std::string> parts)
             std::begin(known), std::end(known), [&](const auto& part) { return name == part.first; });
         if (found == std::end(known))
             throw Error(ErrorKind::Config,
-                concat("selection.midpoint_parts: expected embeddings, counts, importance, drift or signal, found '",
+                concat("selection.midpoint_parts: expected embeddings, counts, importance, drift, signal or length, found '",
                     name, "'"));
         *found->second = true;
     }

@@ -2,6 +2,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/difficulty/clusters.h"
 #include "backend/difficulty/gumbel.h"
 
 #include <cmath>
@@ -117,13 +118,16 @@ private:
     double m_target;
 };
 
-// A chance proportional to a power of the expected signal p (1 - p): prompts without signal are left out, and those with
-// some are drawn in all their variety. (The few best are much alike: on the demo a sharper choice found more signal and
-// taught less.) A prompt just trained on rests for a few steps: its estimate is the one that training has just made wrong.
+// A chance proportional to a power of the expected signal p (1 - p) per token of a response: prompts without signal are left out, and
+// those with some are drawn in all their variety. (The few best are much alike: on the demo a sharper choice found more
+// signal and taught less.) A prompt just trained on rests for a few steps: its estimate is the one that training has just
+// made wrong.
 class ExpectedSignal : public SelectionStrategy {
 public:
-    explicit ExpectedSignal(std::string name)
+    ExpectedSignal(std::string name, double sharpness, double thrift)
         : m_name(std::move(name))
+        , m_sharpness(sharpness)
+        , m_thrift(thrift)
     {
     }
     const char* name() const override { return m_name.c_str(); }
@@ -131,23 +135,34 @@ public:
     Selection select(const SelectionInput& input) const override
     {
         expectBelief(input, input.signal, "the signal");
-        constexpr double kSharpness = 4.0;
         constexpr double kFaintest = 1e-6; // signal; keeps the logarithm finite
         constexpr std::int64_t kRestSteps = 3;
         constexpr double kRestPenalty = 1000.0; // logits: chosen only when nothing else is left
         std::vector<double> logits(input.ids.size());
         for (std::size_t i = 0; i < logits.size(); ++i) {
-            logits[i] = kSharpness * std::log(std::max(input.signal[i], kFaintest));
+            const double signal = std::max(input.signal[i], kFaintest);
+            const double price = input.tokens.empty() ? 1.0 : std::max(input.tokens[i], 1.0);
+            logits[i] = m_sharpness * (std::log(signal) - m_thrift * std::log(price));
             const bool rests = !input.lastChosenStep.empty() && input.lastChosenStep[i] >= 0
                 && input.step - input.lastChosenStep[i] <= kRestSteps;
             if (rests)
                 logits[i] -= kRestPenalty;
         }
-        return { gumbelTopK(drawOf(input, logits)), drawEntropy(logits, input.blocked) };
+        GumbelDraw draw = drawOf(input, logits);
+        if (input.clusters.empty())
+            return { gumbelTopK(draw), drawEntropy(logits, input.blocked) };
+        // A kind may take twice its even share of the batch.
+        const std::int64_t quota = std::max<std::int64_t>(1, 2 * input.count / input.clusterCount);
+        draw.count *= kCandidates;
+        return { withQuota(gumbelTopK(draw), input.clusters, input.count, quota), drawEntropy(logits, input.blocked) };
     }
 
 private:
+    static constexpr std::int64_t kCandidates = 8; // drawn for each place when kinds have quotas
+
     std::string m_name;
+    double m_sharpness;
+    double m_thrift;
 };
 
 } // namespace
@@ -164,7 +179,7 @@ std::unique_ptr<SelectionStrategy> makeStrategy(const config::SelectionSection& 
     if (options.strategy == "mopps")
         return std::make_unique<Thompson>(options.strategy, options.target);
     if (options.strategy == "midpoint")
-        return std::make_unique<ExpectedSignal>(options.strategy);
+        return std::make_unique<ExpectedSignal>(options.strategy, options.sharpness, options.thrift);
     throw Error(ErrorKind::Config,
         concat(
             "selection.strategy: expected uniform, dynamic-sampling, dots, dots-released, mopps or midpoint, found '",

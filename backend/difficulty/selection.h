@@ -23,6 +23,9 @@ struct SelectionInput {
     std::span<const double> mean = {}; // of the belief: success rate
     std::span<const double> deviation = {};
     std::span<const double> signal = {}; // expected p (1 - p)
+    std::span<const double> tokens = {}; // expected length of a response; empty: not known
+    std::span<const std::int32_t> clusters = {}; // kind of each prompt, from 0; empty: no quota
+    std::int64_t clusterCount = 0;
     std::span<const std::uint8_t> blocked = {}; // 1: must not be chosen
     std::span<const std::int64_t> lastChosenStep = {}; // -1: never
 };

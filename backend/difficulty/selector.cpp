@@ -10,7 +10,7 @@
 namespace midpoint::difficulty {
 namespace {
 
-constexpr const char* kTag = "selector 1";
+constexpr const char* kTag = "selector 2";
 
 RngKey keyOf(std::uint64_t seed, DrawPurpose purpose, std::int64_t step)
 {
@@ -31,6 +31,7 @@ void putEstimates(ByteWriter& out, const Estimates& estimates)
     out.putVector(estimates.mean);
     out.putVector(estimates.deviation);
     out.putVector(estimates.signal);
+    out.putVector(estimates.tokens);
     out.put(static_cast<std::uint64_t>(estimates.references.size()));
     for (const ReferencePrediction& reference : estimates.references) {
         out.put(reference.index);
@@ -46,6 +47,7 @@ Estimates getEstimates(ByteReader& in)
     estimates.mean = in.getVector<double>();
     estimates.deviation = in.getVector<double>();
     estimates.signal = in.getVector<double>();
+    estimates.tokens = in.getVector<double>();
     for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
         ReferencePrediction reference;
         reference.index = in.get<std::int64_t>();
@@ -236,6 +238,9 @@ void Selector::draw(std::int64_t count)
         .mean = m_estimates.mean,
         .deviation = m_estimates.deviation,
         .signal = m_estimates.signal,
+        .tokens = m_estimates.tokens,
+        .clusters = m_options.clusters,
+        .clusterCount = m_options.clusterCount,
         .blocked = blocked,
         .lastChosenStep = m_lastChosenStep });
     const ChoiceReason reason = m_strategy->needsBelief() ? ChoiceReason::Targeted : ChoiceReason::Uniform;

@@ -46,6 +46,8 @@ struct SelectorOptions {
     ChoiceReason referenceReason = ChoiceReason::Reference; // or Oracle: what they are measured for
     bool reuseReference = false; // references are trained on, so the round does not choose them again
     double explorationShare = 0.0;
+    std::vector<std::int32_t> clusters = {}; // of the prompts, see clusterPrompts(); empty: no quota
+    std::int64_t clusterCount = 0;
     std::vector<PromptId> pinned = {}; // part of every round
     std::vector<PromptId> excluded = {}; // never chosen, never a reference
 };

@@ -4,6 +4,7 @@
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/difficulty/beliefs.h"
+#include "backend/difficulty/clusters.h"
 #include "backend/engine/weights_hash.h"
 #include "backend/predictor/embedding_matrix.h"
 #include "backend/predictor/predictor_belief.h"
@@ -32,7 +33,8 @@ std::unique_ptr<difficulty::Belief> makePredictor(const RunParts& parts, const s
 
 std::unique_ptr<difficulty::Belief> makeMidpoint(const RunParts& parts, Session& session)
 {
-    const difficulty::MidpointOptions options = difficulty::midpointOptions(parts.config.selection.midpointParts);
+    difficulty::MidpointOptions options = difficulty::midpointOptions(parts.config.selection.midpointParts);
+    options.longestResponse = parts.config.rollout.maxNewTokens;
     if (!options.useEmbeddings)
         return difficulty::makeMidpointBelief(options, *parts.pool, {}, 0);
     const std::filesystem::path path = embeddingsOf(parts, predictor::Pooling::MeanAndLast, session);
@@ -99,9 +101,14 @@ std::unique_ptr<difficulty::Selector> makeSelector(const RunParts& parts, Sessio
     std::unique_ptr<difficulty::Belief> belief;
     if (strategy->needsBelief())
         belief = makeBelief(parts, session);
-    return std::make_unique<difficulty::Selector>(
-        difficulty::selectorOptions(settings, static_cast<std::uint64_t>(parts.config.run.seed)), *parts.pool, std::move(strategy),
-        std::move(belief));
+    difficulty::SelectorOptions options = difficulty::selectorOptions(settings, static_cast<std::uint64_t>(parts.config.run.seed));
+    if (settings.clusters > 0 && settings.strategy == "midpoint") {
+        const predictor::PoolEmbeddings embeddings
+            = predictor::readPoolEmbeddings(embeddingsOf(parts, predictor::Pooling::MeanAndLast, session), *parts.pool);
+        options.clusterCount = settings.clusters;
+        options.clusters = difficulty::clusterPrompts(embeddings.values, embeddings.dimension, settings.clusters, options.seed);
+    }
+    return std::make_unique<difficulty::Selector>(std::move(options), *parts.pool, std::move(strategy), std::move(belief));
 }
 
 } // namespace midpoint::engine

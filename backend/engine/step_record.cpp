@@ -379,7 +379,7 @@ HealthFacts healthFacts(const StepOutcome& outcome, const config::RunConfig& con
         }
     }
     facts.maxNewTokens = config.rollout.maxNewTokens;
-    facts.replayMissing = outcome.replayed.missing();
+    facts.replayMissing = config.replay.adaptiveFresh ? 0 : outcome.replayed.missing(); // nothing is to take their place
     facts.isReplayFilled = outcome.freshGot == outcome.freshAsked;
     facts.rounds = outcome.rounds;
     facts.maxRounds = config.selection.strategy == "dynamic-sampling" ? config.selection.maxRounds : 0;

@@ -31,8 +31,9 @@ private:
     void reuseReferences(StepOutcome& outcome) const;
     void generateFresh(StepOutcome& outcome);
     std::vector<Group> makeGroups(StepOutcome& outcome, const std::vector<difficulty::Choice>& choices);
-    std::vector<Group> rollOut(const std::vector<difficulty::Choice>& choices, std::int64_t samples);
-    void completeScreened(std::vector<Group>& groups);
+    std::vector<std::int64_t> samplesOf(const std::vector<difficulty::Choice>& choices) const; // G of each
+    std::vector<Group> rollOut(const std::vector<difficulty::Choice>& choices, const std::vector<std::int64_t>& samples);
+    void completeScreened(std::vector<Group>& groups, const std::vector<std::int64_t>& samples);
     void keepForTraining(StepOutcome& outcome, std::vector<Group> groups) const;
     bool refills() const; // whether groups without signal are replaced
     void recordInLedger(const StepOutcome& outcome);
@@ -43,6 +44,7 @@ private:
     void countSpending(const StepOutcome& outcome);
     std::int64_t plannedForRound() const;
     std::int64_t freshPerStep() const;
+    std::int64_t replayedPerStep() const;
 
     void commit(StepOutcome& outcome);
     std::vector<EvaluationResult> evaluate();

@@ -196,7 +196,7 @@ Estimates PredictorBelief::estimate(std::int64_t) const
 {
     const auto size = static_cast<std::size_t>(m_pool->size());
     if (m_references.size() < 2) // nothing measured: every prompt is as likely to be solved as not
-        return { std::vector<double>(size, 0.5), std::vector<double>(size, 0.5), std::vector<double>(size, 0.0), {} };
+        return { std::vector<double>(size, 0.5), std::vector<double>(size, 0.5), std::vector<double>(size, 0.0), {}, {} };
 
     const c10::InferenceMode guard;
     const torch::Tensor labels = column(m_references, torch::kFloat32);

@@ -55,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(All, ArithmeticProblem, testing::Values(
     BadSum { "selection.strategy = \"dots\"\n", "`midpoint predictor embed`, `midpoint eval --labels` and `midpoint predictor train`" },
     BadSum { "rollout.screen_samples = 1\n", "one reward never differs from itself" },
     BadSum { "rollout.screen_samples = 8\n", "fewer than rollout.samples_per_prompt = 8, found 8" },
-    BadSum { "selection.midpoint_parts = [\"luck\"]\n", "expected embeddings, counts, importance, drift or signal, found 'luck'" },
+    BadSum { "selection.midpoint_parts = [\"luck\"]\n", "expected embeddings, counts, importance, drift, signal or length, found 'luck'" },
     BadSum { "run.devices = []\n", "at least one device" },
     BadSum { "run.devices = [\"gpu\"]\n", "expected \"cpu\" or \"cuda:N\", found 'gpu'" },
     BadSum { "run.devices = [\"cuda:\"]\n", "found 'cuda:'" },

@@ -89,7 +89,7 @@ TEST(MidpointOptions, Parts_AreSwitchedOneByOne)
 {
     const std::vector<std::string> none;
     EXPECT_FALSE(midpointOptions(none).useCounts || midpointOptions(none).useEmbeddings || midpointOptions(none).useDrift
-        || midpointOptions(none).useImportance || midpointOptions(none).useSignalHead);
+        || midpointOptions(none).useImportance || midpointOptions(none).useSignalHead || midpointOptions(none).useLength);
     const std::vector<std::string> two = { "counts", "signal" };
     EXPECT_TRUE(midpointOptions(two).useCounts && midpointOptions(two).useSignalHead);
     EXPECT_FALSE(midpointOptions(two).useEmbeddings || midpointOptions(two).useDrift || midpointOptions(two).useImportance);
@@ -369,7 +369,7 @@ public:
     void learn(const Ledger& ledger, std::int64_t) override { m_seen = std::ssize(ledger.entries()); }
     Estimates estimate(std::int64_t) const override
     {
-        Estimates estimates { m_rates, std::vector<double>(m_rates.size(), 0.1), {}, {} };
+        Estimates estimates { m_rates, std::vector<double>(m_rates.size(), 0.1), {}, {}, {} };
         for (std::int64_t i = 0; i < m_seen; ++i) {
             estimates.references.push_back({ i, m_rates[static_cast<std::size_t>(i)], 8, 8 });
             estimates.mean[static_cast<std::size_t>(i)] = 1.0;
@@ -418,6 +418,37 @@ TEST_F(MidpointBeliefTest, SignalHead_KnowsThatOneHalfCanMeanNoSignal)
     without->learn(m_ledger, 1);
     EXPECT_LT(*statistics::mean(unmeasured(with->estimate(1).signal)), 0.02);
     EXPECT_GT(*statistics::mean(unmeasured(without->estimate(1).signal)), 0.1);
+}
+
+// Responses to prompts with a large second feature are long, whatever their success.
+TEST_F(MidpointBeliefTest, Lengths_OfUnmeasuredPrompts_FollowTheirEmbeddingsAndTheTrend)
+{
+    MidpointOptions options;
+    options.longestResponse = 100;
+    const auto belief = makeMidpointBelief(options, m_pool, m_embeddings, kDimension);
+    EXPECT_TRUE(belief->estimate(0).tokens.empty()) << "nothing measured yet";
+    const auto lengthOf = [&](std::int64_t index, std::int64_t step) {
+        const double feature = static_cast<double>(m_embeddings[static_cast<std::size_t>(index * kDimension + 1)]) / 2.0;
+        return 100.0 / (1.0 + std::exp(1.5 - feature - 0.05 * static_cast<double>(step)));
+    };
+    for (std::int64_t step = 0; step < 10; ++step)
+        for (std::int64_t i = step * 20; i < (step + 1) * 20; ++i) {
+            LedgerEntry entry = entryOf(i + 1, step, 4);
+            entry.tokens = std::llround(8.0 * lengthOf(i, step));
+            m_ledger.add(entry);
+        }
+    belief->learn(m_ledger, 10);
+    const Estimates estimates = belief->estimate(10);
+    std::vector<double> truth;
+    for (std::int64_t i = 0; i < kPrompts; ++i)
+        truth.push_back(lengthOf(i, 10));
+    EXPECT_GT(*statistics::pearson(unmeasured(estimates.tokens), unmeasured(truth)).value, 0.95);
+    EXPECT_LT(*statistics::meanAbsoluteError(unmeasured(estimates.tokens), unmeasured(truth)), 5.0);
+    EXPECT_NEAR(*statistics::bias(unmeasured(estimates.tokens), unmeasured(truth)), 0.0, 3.0);
+    options.useLength = false;
+    const auto without = makeMidpointBelief(options, m_pool, m_embeddings, kDimension);
+    without->learn(m_ledger, 10);
+    EXPECT_TRUE(without->estimate(10).tokens.empty());
 }
 
 TEST_F(MidpointBeliefTest, ReplayedEvidence_MovesTheNewestGroup)

@@ -215,6 +215,29 @@ TEST(Selection, Midpoint_TwoSignals_ExactChance)
     EXPECT_NEAR(static_cast<double>(second) / kDraws, expected, 4.5 * std::sqrt(expected * (1.0 - expected) / kDraws));
 }
 
+// Weights (v / tokens^thrift)^sharpness.
+TEST(Selection, Midpoint_LongResponses_AreDrawnLessByTheirPrice)
+{
+    config::SelectionSection section;
+    section.strategy = "midpoint";
+    section.sharpness = 2.0;
+    section.thrift = 0.5;
+    const auto strategy = makeStrategy(section);
+    const std::vector<PromptId> ids = idsUpTo(2);
+    const std::vector<double> signals = { 0.25, 0.16 };
+    const std::vector<double> tokens = { 30.0, 10.0 };
+    const double first = 0.25 * 0.25 / 30.0;
+    const double second = 0.16 * 0.16 / 10.0;
+    const double expected = first / (first + second);
+    constexpr int kDraws = 20000;
+    int found = 0;
+    for (int step = 0; step < kDraws; ++step) {
+        const SelectionInput input { .seed = 1, .step = step, .count = 1, .ids = ids, .signal = signals, .tokens = tokens };
+        found += strategy->select(input).prompts.front() == 0 ? 1 : 0;
+    }
+    EXPECT_NEAR(static_cast<double>(found) / kDraws, expected, 4.5 * std::sqrt(expected * (1.0 - expected) / kDraws));
+}
+
 TEST(Selection, Midpoint_PromptsJustTrainedOn_RestUntilNothingElseIsLeft)
 {
     const auto strategy = strategyOf("midpoint");

@@ -29,7 +29,7 @@ public:
     }
     Estimates estimate(std::int64_t) const override
     {
-        return { m_rates, std::vector<double>(m_rates.size(), 0.1), m_rates, {} };
+        return { m_rates, std::vector<double>(m_rates.size(), 0.1), m_rates, {}, {} };
     }
     std::string saveState() const override
     {

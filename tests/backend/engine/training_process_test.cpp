@@ -162,6 +162,8 @@ INSTANTIATE_TEST_SUITE_P(Configurations, ResumeTest,
         Resumed { "midpoint", "midpoint.toml", { "rollout.screen_samples=3" } }, Resumed { "midpointReplay", "midpoint-rr.toml" },
         Resumed { "snis", "dots-rr.toml", { "selection.belief=\"snis\"", "selection.predictor_path=\"\"", "replay.positive_only=false" } },
         Resumed { "lastSeen", "dots.toml", { "selection.belief=\"last_seen\"", "selection.predictor_path=\"\"" } },
+        Resumed { "midpointEverything", "midpoint.toml",
+            { "rollout.min_samples=2", "rollout.max_samples=12", "selection.clusters=8", "selection.thrift=1", "rollout.screen_samples=2" } },
         Resumed { "oracle", "midpoint.toml", { "selection.belief=\"oracle\"", "selection.oracle_prompts=32" } }),
     [](const auto& item) { return std::string(item.param.name); });
 
@@ -175,7 +177,7 @@ TEST_F(TrainingTest, Train_DynamicSampling_FillsTheBatchAndCountsEveryRollout)
         EXPECT_EQ(line["actor/dropped_groups"], 0.0);
         EXPECT_EQ(line["generation/missing_groups"], 0.0) << "one or two rounds suffice at the start";
         const auto rounds = line["generation/rounds"].get<std::int64_t>();
-        rollouts += rounds * 48 * 8;
+        rollouts += rounds * 48 * 4;
         EXPECT_EQ(line["budget/rollouts"], rollouts) << "rounds of 48 prompts, kept or not";
         EXPECT_EQ(line["generation/unused_groups"], rounds * 48 - 16);
     }
@@ -189,13 +191,14 @@ TEST_F(TrainingTest, Train_DynamicSamplingWithTooFewRounds_TrainsOnWhatThereIsAn
         0)
         << output();
     EXPECT_THAT(test::read(m_folder / "run" / "log" / "rank0.log"), testing::HasSubstr("selection.max_rounds = 2"));
-    EXPECT_EQ(metrics(m_folder / "run").back()["budget/rollouts"], 2 * 4 * 8);
+    EXPECT_EQ(metrics(m_folder / "run").back()["budget/rollouts"], 2 * 4 * 4);
 }
 
 // The same prompts with and without screening: what is completed must be the very group that would have been made at once.
 TEST_F(TrainingTest, Train_Screening_GivesUpGroupsAndCompletesOthersUnchanged)
 {
-    const std::vector<std::string> settings = { "run.steps=1", "eval.every_steps=0", "eval.at_start=false", "store.rollouts_per_step=-1" };
+    const std::vector<std::string> settings = { "run.steps=1", "eval.every_steps=0", "eval.at_start=false", "store.rollouts_per_step=-1",
+        "rollout.samples_per_prompt=8" };
     std::vector<std::string> screened = settings;
     screened.push_back("rollout.screen_samples=3");
     ASSERT_EQ(train(m_folder / "full", "uniform.toml", settings), 0) << output();
@@ -231,7 +234,7 @@ TEST_F(TrainingTest, Train_Oracle_CostsAreCountedApart)
         << output();
     const json last = metrics(m_folder / "run").back();
     EXPECT_EQ(last["budget/oracle_rollouts"], 2 * 32 * 8);
-    EXPECT_EQ(last["budget/rollouts"], 2 * 16 * 8);
+    EXPECT_EQ(last["budget/rollouts"], 2 * 16 * 4);
 }
 
 TEST_F(TrainingTest, Train_Terminated_StopsWithACheckpointAndGoesOn)
