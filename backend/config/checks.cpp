@@ -150,9 +150,11 @@ void Checker::checkRollout()
             rollout.samplesPerPrompt, " and ", rollout.maxSamples);
     if (rollout.maxSamples > 0 && !usesBelief(m_config))
         warning("rollout.max_samples", "has no effect with strategy '", m_config.selection.strategy, "', which believes nothing of prompts");
-    if (const std::int64_t largest = std::max(rollout.samplesPerPrompt, rollout.maxSamples); rollout.maxSequences < largest)
-        problem("rollout.max_sequences", "expected at least ", rollout.maxSamples > rollout.samplesPerPrompt ? "rollout.max_samples" : "rollout.samples_per_prompt",
-            " = ", largest, " (a group is decoded together), found ", rollout.maxSequences);
+    const bool isFixed = rollout.maxSamples <= rollout.samplesPerPrompt;
+    const std::int64_t largest = isFixed ? rollout.samplesPerPrompt : rollout.maxSamples;
+    if (rollout.maxSequences < largest)
+        problem("rollout.max_sequences", "expected at least ", isFixed ? "rollout.samples_per_prompt" : "rollout.max_samples", " = ",
+            largest, " (a group is decoded together), found ", rollout.maxSequences);
     const std::int64_t longest = m_config.data.maxPromptTokens + rollout.maxNewTokens;
     if (rollout.kvBlockTokens > longest)
         problem("rollout.kv_block_tokens", "expected at most the longest sequence, data.max_prompt_tokens + rollout.max_new_tokens = ",

@@ -93,7 +93,7 @@ struct ReplaySection {
     std::string priority = "uniform";      // which stored groups are replayed: uniform | signal
     double freshnessDecay = 1.0;           // weight of a stored group per step of its age, in the draw
     double minEffectiveShare = 0.0;        // groups whose importance weights keep a smaller share of their rows are dropped; 0: none
-    bool adaptiveFresh = false;            // replay beside the fresh groups only as far as it is cheaper than fresh rollouts of the same worth
+    bool adaptiveFresh = false;            // replay only as far as it is cheaper than fresh rollouts of the same worth
     double costRatio = 0.0;                // time of training a token / of generating one; 0: measured in the first steps
     double relativeValue = 0.5;            // worth of a replayed group in fresh ones, before its weights are counted
     std::string rule = "paper";            // paper: admit groups with signal, evict the oldest | released: the released code's order of operations

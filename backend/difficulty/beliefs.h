@@ -42,9 +42,9 @@ std::optional<ImportanceEstimate> importanceEstimate(const ReplayedEvidence& evi
 
 // Everything together: logistic heads on the prompt's embedding, fitted every round to the run's own groups, with a trend
 // that moves all prompts as the policy improves; discounted counts of the prompt itself; importance-corrected counts where
-// log-probs are at hand; a head of its own for the signal p (1 - p); and one for the length of responses. A trained predictor can be the prior that the
-// heads correct; without one it starts cold, and without embeddings from the mean of all prompts. Every part can be
-// switched off.
+// log-probs are at hand; a head of its own for the signal p (1 - p); and one for the length of responses. A trained
+// predictor can be the prior that the heads correct; without one it starts cold, and without embeddings from the mean of
+// all prompts. Every part can be switched off.
 struct MidpointOptions {
     bool useEmbeddings = true;
     bool useCounts = true;
