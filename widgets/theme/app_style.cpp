@@ -36,16 +36,13 @@ void AppStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* optio
         drawOutline(*option, *painter);
 }
 
-// Room beside the text of cells and headers: a number on the right does not touch the word of the next column.
+// Room beside the text of cells: a number on the right does not touch the word of the next column.
 int AppStyle::pixelMetric(PixelMetric metric, const QStyleOption* option, const QWidget* widget) const
 {
     constexpr int kCellMargin = 4;
-    constexpr int kHeaderMargin = 6;
     const bool isTable = widget != nullptr && widget->inherits("QTableView");
     if (metric == PM_FocusFrameHMargin && isTable)
         return kCellMargin;
-    if (metric == PM_HeaderMargin)
-        return kHeaderMargin;
     return QProxyStyle::pixelMetric(metric, option, widget);
 }
 
