@@ -1,5 +1,7 @@
 #include "app/data_findings.h"
 
+#include "app/inspection.h"
+#include "backend/config/checks.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/data/prompt_preparation.h"
@@ -26,11 +28,12 @@ std::string listed(std::string heading, const std::vector<std::string>& lines)
     return heading;
 }
 
-void checkSet(const std::string& key, const std::vector<std::string>& files, const config::DataSection& settings, const Tokenizer& tokenizer,
+// Prompts that are short enough to be trained on, of the files of one key.
+std::int64_t checkSet(const std::string& key, const std::vector<std::string>& files, const config::DataSection& settings, const Tokenizer& tokenizer,
     reward::Grader& grader, DataFindings& findings)
 {
     if (files.empty())
-        return;
+        return 0;
     const data::PromptSet set = data::loadPrompts(files, { settings.questionColumn, settings.answerColumn });
     const data::PromptTemplate promptTemplate({ settings.promptTemplate, settings.ownTemplate, settings.systemPrompt },
         [&](std::string_view token) { return tokenizer.tokenToId(token).has_value(); });
@@ -48,6 +51,7 @@ void checkSet(const std::string& key, const std::vector<std::string>& files, con
     if (!unusable.empty())
         findings.warnings.push_back({ key, {}, listed(concat(unusable.size(), " of ", references.size(),
             " reference answers cannot be used by the grader and never count as solved:"), unusable) });
+    return prepared.report.kept;
 }
 
 } // namespace
@@ -63,20 +67,26 @@ DataFindings checkPrompts(const config::RunConfig& config)
         findings.problems.push_back({ {}, {}, error.what() }); // names its key
     }
     try {
+        inspectPath(config.model.path); // the headers of the weights
         tokenizer = Tokenizer::load(config.model.path);
     } catch (const Error& error) {
         findings.problems.push_back({ "model.path", {}, error.what() });
     }
     if (!findings.problems.empty())
         return findings;
-    const auto check = [&](const char* key, const std::vector<std::string>& files) {
+    const auto check = [&](const char* key, const std::vector<std::string>& files) -> std::optional<std::int64_t> {
         try {
-            checkSet(key, files, config.data, *tokenizer, *grader, findings);
+            return checkSet(key, files, config.data, *tokenizer, *grader, findings);
         } catch (const Error& error) {
             findings.problems.push_back({ key, {}, error.what() });
+            return std::nullopt;
         }
     };
-    check("data.train_files", config.data.trainFiles);
+    const auto pool = check("data.train_files", config.data.trainFiles);
+    const std::int64_t fresh = config::freshGroupsPerStep(config);
+    if (pool && *pool < fresh)
+        findings.problems.push_back({ "batch.prompts_per_step", {}, concat("expected at most as many different prompts a step as data.train_files hold, ",
+            *pool, ", found ", fresh) });
     for (const std::string& file : config.data.valFiles)
         check("data.val_files", { file });
     return findings;

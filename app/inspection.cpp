@@ -38,7 +38,10 @@ struct SafetensorsHeader {
 SafetensorsHeader safetensorsHeader(const fs::path& path)
 {
     std::ifstream file(path, std::ios::binary);
-    const std::uintmax_t size = fs::file_size(path);
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(path, error);
+    if (error)
+        throw Error(ErrorKind::Model, concat(path.string(), ": cannot read: ", error.message()));
     std::uint64_t length = 0;
     char bytes[sizeof length] = {};
     if (size < sizeof length || !file.read(bytes, sizeof length))
@@ -70,13 +73,17 @@ void addTensors(const fs::path& path, TensorTotals& totals)
             continue;
         if (!tensor.is_object() || !tensor.contains("shape") || !tensor.contains("dtype") || !tensor.contains("data_offsets"))
             throw Error(ErrorKind::Model, concat(path.string(), ": tensor '", name, "' has no dtype, shape or data_offsets"));
-        std::int64_t numbers = 1;
-        for (const json& length : tensor["shape"])
-            numbers *= length.get<std::int64_t>();
-        ++totals.tensors;
-        totals.numbers += numbers;
-        ++totals.types[tensor["dtype"].get<std::string>()];
-        end = std::max(end, tensor["data_offsets"].at(1).get<std::uint64_t>());
+        try {
+            std::int64_t numbers = 1;
+            for (const json& length : tensor["shape"])
+                numbers *= length.get<std::int64_t>();
+            ++totals.tensors;
+            totals.numbers += numbers;
+            ++totals.types[tensor["dtype"].get<std::string>()];
+            end = std::max(end, tensor["data_offsets"].at(1).get<std::uint64_t>());
+        } catch (const json::exception&) {
+            throw Error(ErrorKind::Model, concat(path.string(), ": tensor '", name, "': expected a list of lengths, a name and two offsets, found ", tensor.dump()));
+        }
     }
     const std::uint64_t expected = header.dataBegin + end;
     if (fs::file_size(path) < expected)

@@ -80,14 +80,18 @@ private:
 
     void checkProgram(const std::string& program)
     {
+        const auto canRun = [](const fs::path& file) {
+            std::error_code error;
+            return ::access(file.c_str(), X_OK) == 0 && !fs::is_directory(file, error);
+        };
         if (program.find('/') != std::string::npos) {
-            if (::access(program.c_str(), X_OK) != 0)
+            if (!canRun(program))
                 problem("reward.external_command", "missing or not executable: ", program);
             return;
         }
         const char* searched = std::getenv("PATH");
         for (const std::string& folder : split(searched == nullptr ? "" : searched, ':'))
-            if (::access((fs::path(folder) / program).c_str(), X_OK) == 0)
+            if (canRun(fs::path(folder) / program))
                 return;
         problem("reward.external_command", "'", program, "' is in no folder of PATH");
     }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -78,12 +79,16 @@ const char* nameOf(WorkerFailure failure)
 
 std::string findProgram(const std::string& name)
 {
+    const auto canRun = [](const std::string& file) {
+        std::error_code error;
+        return access(file.c_str(), X_OK) == 0 && !std::filesystem::is_directory(file, error);
+    };
     if (name.find('/') != std::string::npos)
-        return access(name.c_str(), X_OK) == 0 ? name : std::string();
+        return canRun(name) ? name : std::string();
     const char* path = std::getenv("PATH");
     for (const std::string& folder : split(path != nullptr ? path : "/usr/bin:/bin", ':')) {
         const std::string candidate = (folder.empty() ? "." : folder) + "/" + name;
-        if (access(candidate.c_str(), X_OK) == 0)
+        if (canRun(candidate))
             return candidate;
     }
     return {};

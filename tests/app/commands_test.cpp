@@ -37,8 +37,11 @@ protected:
         write(m_folder / "model/config.json", R"({"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 8})");
         write(m_folder / "model/tokenizer.json", R"({"model": {"type": "WordLevel", "vocab": {"<unk>": 0, "1": 1, "+": 2}, "unk_token": "<unk>"},
             "pre_tokenizer": {"type": "WhitespaceSplit"}})");
-        write(m_folder / "model/model.safetensors", "");
-        write(m_folder / "train.jsonl", "{\"question\": \"1 + 1\", \"answer\": \"2\"}\n");
+        write(m_folder / "model/model.safetensors", std::string("\2\0\0\0\0\0\0\0{}", 10));
+        std::string prompts;
+        for (int i = 0; i < 32; ++i)
+            prompts += json({ { "question", "1 + " + std::to_string(i) }, { "answer", std::to_string(i + 1) } }).dump() + "\n";
+        write(m_folder / "train.jsonl", prompts);
         write(m_folder / "run.toml", "model.path = \"model\"\ndata.train_files = [\"train.jsonl\"]\ndata.val_files = [\"train.jsonl\"]\n");
     }
     midpoint::test::TemporaryFolder m_folder;
@@ -154,6 +157,23 @@ TEST_F(InFolder, Validate_UnreadableTokenizer_IsAProblemOfTheModel)
     const Finished finished = run({ "validate", "run.toml" });
     EXPECT_EQ(finished.code, 2);
     EXPECT_THAT(finished.err, AllOf(HasSubstr("model.path: "), HasSubstr("tokenizer.json: the part 'model' is missing")));
+}
+
+TEST_F(InFolder, Validate_TruncatedWeights_AreAProblemOfTheModel)
+{
+    writeProject();
+    write(m_folder / "model/model.safetensors", std::string("\xff\0\0\0\0\0\0\0{}", 10));
+    const Finished finished = run({ "validate", "run.toml" });
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, AllOf(HasSubstr("model.path: "), HasSubstr("model.safetensors: the header says 255 bytes, the file has 2 after it")));
+}
+
+TEST_F(InFolder, Validate_FewerPromptsThanAStepTakes_IsAProblem)
+{
+    writeProject();
+    const Finished finished = run({ "validate", "run.toml", "batch.prompts_per_step=64", "batch.prompts_per_update=64" });
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, HasSubstr("batch.prompts_per_step: expected at most as many different prompts a step as data.train_files hold, 32, found 64"));
 }
 
 TEST_F(InFolder, Validate_Json_ListsProblems)

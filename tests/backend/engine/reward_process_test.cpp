@@ -182,7 +182,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ExternalGraderRunTest,
 TEST_F(RewardProcessTest, Train_MissingGrader_IsWrongUseBeforeTheRun)
 {
     const fs::path pool = writePool({ "", "" });
-    for (const char* command : { "[\"/nowhere/grader\"]", "[\"no-such-program-anywhere\"]", "[\"python3\", \"missing.py\"]" }) {
+    for (const char* command : { "[\"/nowhere/grader\"]", "[\"/tmp\"]", "[\"no-such-program-anywhere\"]", "[\"python3\", \"missing.py\"]" }) {
         EXPECT_EQ(train("run", pool, { "run.steps=1", "reward.kind=external", concat("reward.external_command=", command) }), 2) << output();
         EXPECT_THAT(output(), HasSubstr("reward.external_command"));
         EXPECT_FALSE(fs::exists(m_folder / "run" / "run.db"));
@@ -244,7 +244,7 @@ TEST_F(RewardProcessTest, Validate_BadData_IsListedWithItsLines)
     other["answer"] = "5";
     test::write(pool, text + other.dump() + "\n");
     EXPECT_EQ(runProgram({ "validate", (m_project / "grpo.toml").string(), concat("data.train_files=[\"", pool.string(), "\"]"),
-                             "reward.kind=math" },
+                             "reward.kind=math", "batch.prompts_per_step=1", "batch.prompts_per_update=1" },
                   m_folder / "output"),
         0);
     EXPECT_THAT(output(), HasSubstr("reference answers cannot be used by the grader"));
