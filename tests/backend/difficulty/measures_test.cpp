@@ -21,7 +21,7 @@ Group groupOf(PromptId prompt, int successes, int failures)
 TEST(Measures, PairWithEstimates_GroupsOutsideThePool_LeftOut)
 {
     const PromptPool pool({ 10, 20 });
-    const Estimates estimates { { .3, .6 }, {}, {}, {} };
+    const Estimates estimates { { .3, .6 }, {}, {}, {}, {} };
     const std::vector<Group> groups = { groupOf(20, 3, 1), groupOf(99, 1, 1) };
     const auto pairs = pairWithEstimates(groups, estimates, pool);
     ASSERT_EQ(pairs.size(), 1U);
