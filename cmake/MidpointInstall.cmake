@@ -32,4 +32,4 @@ install(DIRECTORY projects DESTINATION share/midpoint COMPONENT server
     PATTERN runs EXCLUDE PATTERN trash EXCLUDE PATTERN model EXCLUDE PATTERN "project.db*" EXCLUDE
     PATTERN demonstrations EXCLUDE PATTERN .gitignore EXCLUDE)
 install(DIRECTORY resources/graders DESTINATION share/midpoint COMPONENT server)
-install(FILES README.md SERVERS.md LICENSE backend/store/SCHEMA.md DESTINATION share/doc/midpoint COMPONENT server)
+install(FILES README.md scripts/SERVERS.md LICENSE backend/store/SCHEMA.md DESTINATION share/doc/midpoint COMPONENT server)

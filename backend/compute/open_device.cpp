@@ -33,17 +33,6 @@ std::string installAdvice()
         TORCH_VERSION_MINOR, ".", TORCH_VERSION_PATCH);
 }
 
-// Opening it registers CUDA with LibTorch. It has to happen before anything asks LibTorch for CUDA: the answer is remembered.
-void openLibTorchCuda()
-{
-    const fs::path file = folderOf(reinterpret_cast<const void*>(&at::globalContext)) / "libtorch_cuda.so";
-    std::error_code error;
-    if (!fs::exists(file, error))
-        throw Error(ErrorKind::Resource, concat("LibTorch in ", file.parent_path().string(), " has no CUDA (no libtorch_cuda.so); ", installAdvice()));
-    if (::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
-        throw Error(ErrorKind::Resource, concat("LibTorch's CUDA library cannot be opened: ", ::dlerror(), "; ", installAdvice()));
-}
-
 // Beside the engine's module, which holds this code.
 kernels::cuda::Module& openModule()
 {
@@ -84,6 +73,16 @@ void enter(const torch::Device& place)
 }
 
 } // namespace
+
+void openLibTorchCuda()
+{
+    const fs::path file = folderOf(reinterpret_cast<const void*>(&at::globalContext)) / "libtorch_cuda.so";
+    std::error_code error;
+    if (!fs::exists(file, error))
+        throw Error(ErrorKind::Resource, concat("LibTorch in ", file.parent_path().string(), " has no CUDA (no libtorch_cuda.so); ", installAdvice()));
+    if (::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr)
+        throw Error(ErrorKind::Resource, concat(file.string(), " cannot be opened: ", ::dlerror(), "; ", installAdvice()));
+}
 
 Device openDevice(const std::string& name)
 {

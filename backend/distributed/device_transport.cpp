@@ -1,12 +1,11 @@
 // Collectives of a rank that computes on a CUDA device: the module that does them, and the choice between it and the host's.
+#include "backend/compute/open_device.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/distributed/nccl/nccl_module.h"
 
-#include <array>
 #include <dlfcn.h>
 #include <filesystem>
-#include <linux/limits.h>
 
 namespace midpoint::distributed {
 namespace {
@@ -42,23 +41,6 @@ fs::path engineFolder()
     return fs::absolute(info.dli_fname).parent_path();
 }
 
-fs::path torchFolder()
-{
-    void* opened = ::dlopen("libtorch_cpu.so", RTLD_NOW | RTLD_NOLOAD);
-    std::array<char, PATH_MAX> origin {};
-    if (opened == nullptr || ::dlinfo(opened, RTLD_DI_ORIGIN, origin.data()) != 0)
-        throw Error(ErrorKind::Internal, "the engine runs without LibTorch");
-    return origin.data();
-}
-
-void* open(const fs::path& file, const std::string& advice)
-{
-    void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
-    if (library == nullptr)
-        throw Error(ErrorKind::Resource, concat("cannot open ", file.string(), ": ", ::dlerror(), "; ", advice));
-    return library;
-}
-
 } // namespace
 
 std::unique_ptr<Transport> makeTransportByDevice(std::unique_ptr<Transport> host, std::unique_ptr<Transport> devices)
@@ -74,8 +56,10 @@ NcclModule& openNccl()
     if (!fs::exists(file, error))
         throw Error(ErrorKind::Resource, concat("several GPUs work together through NCCL, but ", file.string(),
                                              " is missing: this build has no NCCL module; it is built where nvcc and NCCL's headers are found"));
-    open(torchFolder() / "libtorch_cuda.so", "install LibTorch with its CUDA libraries: pip install torch");
-    void* module = open(file, "it does not fit this LibTorch");
+    compute::openLibTorchCuda();
+    void* module = ::dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    if (module == nullptr)
+        throw Error(ErrorKind::Resource, concat("cannot open ", file.string(), ": ", ::dlerror(), "; it does not fit this LibTorch"));
     auto* function = reinterpret_cast<decltype(midpoint_nccl_module)*>(::dlsym(module, "midpoint_nccl_module"));
     if (function == nullptr)
         throw Error(ErrorKind::Resource, concat(file.string(), " does not fit this program: ", ::dlerror()));

@@ -21,7 +21,6 @@ BlockCache::BlockCache(
     , m_layers(layers)
     , m_blocks(blocks)
     , m_layerBytes((blocks + (device.isProcessor() ? 0 : 1)) * shape.blockElements() * kernels::sizeOf(shape.type))
-    , m_users(static_cast<std::size_t>(blocks), 0)
 {
     if (blocks == 0) // a budget below one block: every request is refused
         return;
@@ -73,6 +72,7 @@ std::int32_t BlockCache::take()
     std::int32_t block = 0;
     if (m_free.empty()) {
         block = m_untouched++;
+        m_users.push_back(0);
     } else {
         block = m_free.back();
         m_free.pop_back();

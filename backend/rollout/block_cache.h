@@ -47,7 +47,7 @@ private:
     std::byte* m_memory = nullptr;
     torch::Tensor m_tensor;            // on a device: [layers, blocks + 1, words of a block]
     std::int64_t m_used = 0;
-    std::vector<std::int32_t> m_users;
+    std::vector<std::int32_t> m_users; // of every block that was in use at some time
     std::vector<std::int32_t> m_free;  // given back, used again first
     std::int32_t m_untouched = 0;      // blocks from here on were never in use
 };
