@@ -1,6 +1,7 @@
 #include "backend/reward/math/tokens.h"
 
 #include "backend/core/text.h"
+#include "backend/reward/math/latex_commands.h"
 #include "backend/reward/math/reader.h"
 #include "backend/reward/math/words.h"
 
@@ -16,28 +17,6 @@ namespace {
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
 bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool isBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '~'; }
-
-constexpr auto kLayout = std::to_array<std::string_view>({ "left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl",
-    "bigr", "Bigl", "Bigr", "biggl", "biggr", "displaystyle", "textstyle", "scriptstyle", "limits", "nolimits", "quad",
-    "qquad", "enspace", "thinspace", "medspace", "thickspace", "negthinspace", "hfill", "strut", "mathstrut", "smash", "rm", "bf", "it", "tt", "sf", "cal", "label", "nonumber", "par", "noindent",
-    "centering", "space", "allowbreak", "nobreak", "relax", "ensuremath", "boxed", "fbox" });
-// Commands whose argument is not part of the answer either.
-constexpr auto kLayoutWithArgument = std::to_array<std::string_view>({ "hspace", "vspace", "phantom", "vphantom", "hphantom", "tag",
-    "label", "color", "textcolor" });
-constexpr auto kTextCommands = std::to_array<std::string_view>({ "text", "textbf", "textit", "textrm", "textsf", "texttt",
-    "textnormal", "textup", "mbox", "hbox", "mathrm", "mathbf", "mathsf", "mathit", "mathtt", "mathnormal", "operatorname",
-    "boldsymbol", "bm", "emph", "underline" });
-// Of these, the ones that change the look of mathematics: "\boldsymbol{\frac12}".
-constexpr auto kMathematicalLook = std::to_array<std::string_view>({ "mathbf", "mathsf", "mathit", "mathtt", "mathnormal",
-    "boldsymbol", "bm", "underline" });
-// Units of one letter, when they stand upright after a number: "5\,\mathrm{m}".
-constexpr std::string_view kUnitLetters = "mgshLNJWVKA";
-
-template <std::size_t N>
-bool contains(const std::array<std::string_view, N>& list, std::string_view name)
-{
-    return std::find(list.begin(), list.end(), name) != list.end();
-}
 
 class Tokeniser {
 public:
