@@ -1,6 +1,6 @@
 // Collectives of CPU tensors over c10d and Gloo. Devices are made by c10d's own functions: the Gloo inside LibTorch is newer
 // than the headers of the system.
-#include "backend/distributed/transports.h"
+#include "backend/distributed/process_group_transport.h"
 
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
@@ -11,12 +11,7 @@
 namespace midpoint::distributed {
 namespace {
 
-c10d::ReduceOp reduceOp(Reduction reduction)
-{
-    return reduction == Reduction::Sum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
-}
-
-class GlooTransport final : public Transport {
+class GlooTransport final : public ProcessGroupTransport<c10d::ProcessGroupGloo> {
 public:
     GlooTransport(const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t size, const TransportOptions& options)
     {
@@ -25,14 +20,6 @@ public:
             std::chrono::milliseconds(static_cast<std::int64_t>(options.collectiveSeconds * 1000.0)));
         settings->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(options.ownAddress));
         m_group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, static_cast<int>(rank), static_cast<int>(size), settings);
-    }
-
-    Wait allReduce(torch::Tensor tensor, Reduction reduction) override
-    {
-        c10d::AllreduceOptions options;
-        options.reduceOp = reduceOp(reduction);
-        std::vector<at::Tensor> tensors { tensor };
-        return waitFor(m_group->allreduce(tensors, options));
     }
 
     // Gloo's own reduce-scatter is an all-reduce inside: every rank would send all blocks twice. Here each block goes once, to its
@@ -47,23 +34,6 @@ public:
             at::sum_out(own, received.view({ ranks, -1 }), 0);
         };
     }
-    Wait allGather(torch::Tensor all, torch::Tensor own) override { return waitFor(m_group->_allgather_base(all, own)); }
-
-    Wait broadcast(torch::Tensor tensor, std::int64_t root) override
-    {
-        c10d::BroadcastOptions options;
-        options.rootRank = root;
-        std::vector<at::Tensor> tensors { tensor };
-        return waitFor(m_group->broadcast(tensors, options));
-    }
-
-private:
-    static Wait waitFor(c10::intrusive_ptr<c10d::Work> work)
-    {
-        return [work = std::move(work)] { work->wait(); };
-    }
-
-    c10::intrusive_ptr<c10d::ProcessGroupGloo> m_group;
 };
 
 } // namespace

@@ -1,6 +1,7 @@
 // libmidpoint_nccl: collectives of tensors on CUDA devices over c10d and NCCL. c10d runs them on a stream of its own, which first
 // waits for what the calling stream has queued, so they go on beside computation.
 #include "backend/distributed/nccl/nccl_module.h"
+#include "backend/distributed/process_group_transport.h"
 
 #include <c10/core/DeviceGuard.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -12,7 +13,7 @@
 namespace midpoint::distributed {
 namespace {
 
-class NcclTransport final : public Transport {
+class NcclTransport final : public ProcessGroupTransport<c10d::ProcessGroupNCCL> {
 public:
     NcclTransport(const c10::intrusive_ptr<c10d::Store>& store, std::int64_t rank, std::int64_t size, std::int64_t device,
         const TransportOptions& options)
@@ -41,34 +42,9 @@ public:
         }
     }
 
-    Wait allReduce(torch::Tensor tensor, Reduction reduction) override
-    {
-        c10d::AllreduceOptions options;
-        options.reduceOp = reduction == Reduction::Sum ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
-        std::vector<at::Tensor> tensors { tensor };
-        return waitFor(m_group->allreduce(tensors, options));
-    }
-
     Wait reduceScatter(torch::Tensor own, torch::Tensor all) override { return waitFor(m_group->_reduce_scatter_base(own, all)); }
-    Wait allGather(torch::Tensor all, torch::Tensor own) override { return waitFor(m_group->_allgather_base(all, own)); }
-
-    Wait broadcast(torch::Tensor tensor, std::int64_t root) override
-    {
-        c10d::BroadcastOptions options;
-        options.rootRank = root;
-        std::vector<at::Tensor> tensors { tensor };
-        return waitFor(m_group->broadcast(tensors, options));
-    }
 
     void abort() override { m_group->abort(); }
-
-private:
-    static Wait waitFor(c10::intrusive_ptr<c10d::Work> work)
-    {
-        return [work = std::move(work)] { work->wait(); };
-    }
-
-    c10::intrusive_ptr<c10d::ProcessGroupNCCL> m_group;
 };
 
 class Module final : public NcclModule {
