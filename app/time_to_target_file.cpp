@@ -116,12 +116,15 @@ TimeToTargetPlan readTimeToTargetPlan(const std::filesystem::path& file)
     plan.rule.smoothing = keys.find<double>("smoothing", "a number").value_or(plan.rule.smoothing);
     plan.seeds = keys.list<std::int64_t>("seeds", "integers");
     plan.scanOverrides = keys.list<std::string>("scan_overrides", "texts \"key=value\"");
-    plan.scanSeed = keys.find<std::int64_t>("scan_seed", "an integer").value_or(0);
+    plan.scanSeeds = keys.list<std::int64_t>("scan_seeds", "integers");
     const std::vector<std::string> shared = keys.list<std::string>("overrides", "texts \"key=value\"");
     keys.allow("method");
     keys.refuseUnknown();
     if (plan.seeds.empty())
         keys.fail("expected seeds, a list with at least one integer");
+    for (const std::int64_t seed : plan.scanSeeds)
+        if (std::find(plan.seeds.begin(), plan.seeds.end(), seed) != plan.seeds.end())
+            keys.fail(concat("scan_seeds: expected seeds that are not in seeds, found ", seed, "; a rate chosen on a seed flatters it"));
     if (!(plan.rule.smoothing >= 0.0 && plan.rule.smoothing < 1.0))
         keys.fail(concat("smoothing: expected a number in [0, 1), found ", plan.rule.smoothing));
     std::set<std::string> names;
@@ -134,6 +137,9 @@ TimeToTargetPlan readTimeToTargetPlan(const std::filesystem::path& file)
             }
     if (plan.methods.empty())
         keys.fail("expected at least one [[method]]");
+    for (const PlannedMethod& method : plan.methods)
+        if (!method.learningRates.empty() && plan.scanSeeds.empty())
+            keys.fail(concat("method '", method.name, "' has learning_rates: expected scan_seeds to try them on"));
     if (plan.rule.baseline.empty())
         plan.rule.baseline = plan.methods.front().name;
     if (!names.contains(plan.rule.baseline))

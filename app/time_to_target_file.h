@@ -5,7 +5,7 @@
 //   metric = "val-core/heldout/acc/mean@2"     otherwise the held-out accuracy that all runs have
 //   smoothing = 0.5                    weight of the neighbours in the mean over evaluations, to both sides
 //   seeds = [1, 2, 3]
-//   scan_seed = 11                     on which learning rates are tried
+//   scan_seeds = [9, 10]               on which learning rates are tried: none of those above
 //   scan_overrides = ["run.steps=24"]  for those runs alone
 //   overrides = ["run.threads=1"]      for every run
 //
@@ -13,7 +13,7 @@
 //   name = "midpoint"
 //   config = "midpoint.toml"           relative to the file
 //   overrides = ["run.steps=60"]
-//   learning_rates = [5e-5, 1e-4, 2e-4]   one run of each on scan_seed; the best accuracy on average is used for all seeds
+//   learning_rates = [5e-5, 1e-4, 2e-4]   tried on scan_seeds; the best over the second half of the runs is used for all seeds
 //   setup_seconds = 140                time spent before any run, reported apart
 #pragma once
 
@@ -37,7 +37,7 @@ struct PlannedMethod {
 struct TimeToTargetPlan {
     store::TargetRule rule;
     std::vector<std::int64_t> seeds;
-    std::int64_t scanSeed = 0;
+    std::vector<std::int64_t> scanSeeds;
     std::vector<std::string> scanOverrides;
     std::vector<PlannedMethod> methods;
 };

@@ -48,31 +48,25 @@ std::string trainRun(const PlannedMethod& method, const Words& more, const fs::p
     return record.outcome == launch::Outcome::Failed ? record.reason : std::string();
 }
 
-// The learning rate with the best accuracy on average over the run, on the scan's own seed: the one that learns early.
-double scanLearningRates(const PlannedMethod& method, const TimeToTargetPlan& plan, const fs::path& runs, LogSink& log)
+std::vector<store::RateTrial> tryLearningRates(const PlannedMethod& method, const TimeToTargetPlan& plan, const fs::path& runs, LogSink& log)
 {
-    double best = method.learningRates.front();
-    double bestAccuracy = -1.0;
+    std::vector<store::RateTrial> trials;
     for (const double rate : method.learningRates) {
-        const fs::path folder = runs / method.name / concat("scan-lr-", shortest(rate));
-        Words overrides = plan.scanOverrides;
-        overrides.push_back(concat("run.seed=", plan.scanSeed));
-        overrides.push_back(concat("optimizer.learning_rate=", shortest(rate)));
-        std::cerr << method.name << ", learning rate " << shortest(rate) << "\n";
-        const std::string failure = trainRun(method, overrides, folder, log);
-        if (!failure.empty()) {
-            log.warning(concat(method.name, " with learning rate ", shortest(rate), " failed: ", failure));
-            continue;
+        store::RateTrial trial { rate, {} };
+        for (const std::int64_t seed : plan.scanSeeds) {
+            store::MethodRun run { seed, runs / method.name / concat("scan-lr-", shortest(rate), "-seed-", seed), {} };
+            Words overrides = plan.scanOverrides;
+            overrides.push_back(concat("run.seed=", seed));
+            overrides.push_back(concat("optimizer.learning_rate=", shortest(rate)));
+            std::cerr << method.name << ", learning rate " << shortest(rate) << ", seed " << seed << "\n";
+            run.failure = trainRun(method, overrides, run.folder, log);
+            if (!run.failure.empty())
+                log.warning(concat(method.name, " with learning rate ", shortest(rate), " failed: ", run.failure));
+            trial.runs.push_back(std::move(run));
         }
-        const std::vector<fs::path> one = { folder };
-        const double accuracy
-            = store::compareRuns(one, { plan.rule.metric, std::nullopt, plan.rule.smoothing, true }).runs.front().meanAccuracy;
-        if (accuracy > bestAccuracy) {
-            bestAccuracy = accuracy;
-            best = rate;
-        }
+        trials.push_back(std::move(trial));
     }
-    return best;
+    return trials;
 }
 
 store::Method runMethod(const PlannedMethod& planned, const TimeToTargetPlan& plan, const fs::path& runs, LogSink& log)
@@ -82,7 +76,8 @@ store::Method runMethod(const PlannedMethod& planned, const TimeToTargetPlan& pl
     method.setupSeconds = planned.setupSeconds;
     Words overrides;
     if (!planned.learningRates.empty()) {
-        method.learningRate = scanLearningRates(planned, plan, runs, log);
+        method.trials = tryLearningRates(planned, plan, runs, log);
+        method.learningRate = store::chooseLearningRate(method.trials, plan.rule.metric);
         overrides.push_back(concat("optimizer.learning_rate=", shortest(*method.learningRate)));
     }
     for (const std::int64_t seed : plan.seeds) {

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <set>
 #include <sstream>
 #include <toml++/toml.h>
@@ -124,6 +123,19 @@ std::string sharedAccuracy(const std::vector<std::unique_ptr<RunReader>>& reader
     throw Error(ErrorKind::Data, "the runs were evaluated on different sets: expected a held-out accuracy that all of them have");
 }
 
+// Without an evaluation that late: the last one.
+double meanAfter(const Series& series, double step)
+{
+    double sum = 0.0;
+    std::int64_t count = 0;
+    for (std::size_t i = 0; i < series.values.size(); ++i)
+        if (static_cast<double>(series.steps[i]) > step) {
+            sum += series.values[i];
+            ++count;
+        }
+    return count > 0 ? sum / static_cast<double>(count) : series.values.back();
+}
+
 RunComparison summarise(const RunReader& reader, const RunCurves& curves, std::span<const double> smooth)
 {
     RunComparison run;
@@ -134,8 +146,7 @@ RunComparison summarise(const RunReader& reader, const RunCurves& curves, std::s
     run.firstAccuracy = curves.accuracy.values.front();
     run.finalAccuracy = curves.accuracy.values.back();
     run.bestAccuracy = std::ranges::max(curves.accuracy.values);
-    run.meanAccuracy = std::accumulate(curves.accuracy.values.begin(), curves.accuracy.values.end(), 0.0)
-        / static_cast<double>(curves.accuracy.values.size());
+    run.lateAccuracy = meanAfter(curves.accuracy, 0.5 * static_cast<double>(run.steps));
     run.finalSmoothed = smooth.back();
     run.total = curves.at(static_cast<double>(run.steps));
     return run;

@@ -36,7 +36,7 @@ struct RunComparison {
     double firstAccuracy = kMissing;
     double finalAccuracy = kMissing;    // last evaluation as measured
     double bestAccuracy = kMissing;
-    double meanAccuracy = kMissing;     // over all evaluations: high for a run that learns early
+    double lateAccuracy = kMissing;     // mean of the evaluations after half of the steps: high for a run that got far and stayed there
     double finalSmoothed = kMissing;
     std::optional<Cost> toTarget;       // first crossing of the smoothed curve, linearly interpolated
     std::optional<Cost> toTargetRaw;    // first evaluation at or above the target

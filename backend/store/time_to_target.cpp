@@ -156,6 +156,20 @@ OverSeeds overSeeds(std::vector<double> values)
     return { median, values.front(), values.back() };
 }
 
+double chooseLearningRate(std::vector<RateTrial>& trials, const std::string& metric)
+{
+    for (RateTrial& trial : trials) {
+        double sum = 0.0;
+        for (const MethodRun& run : trial.runs)
+            if (run.failure.empty()) {
+                const std::vector<std::filesystem::path> one = { run.folder };
+                sum += compareRuns(one, { metric, std::nullopt, 0.0, false }).runs.front().lateAccuracy;
+            }
+        trial.accuracy = trial.runs.empty() ? 0.0 : sum / static_cast<double>(trial.runs.size());
+    }
+    return std::ranges::max_element(trials, {}, &RateTrial::accuracy)->learningRate;
+}
+
 TimeToTarget timeToTarget(const std::vector<Method>& methods, const TargetRule& rule)
 {
     TimeToTarget result;

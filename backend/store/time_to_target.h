@@ -18,9 +18,16 @@ struct MethodRun {
     std::filesystem::path folder;
     std::string failure; // empty: the run is complete
 };
+// Runs of one learning rate on seeds that are in no table.
+struct RateTrial {
+    double learningRate = 0.0;
+    std::vector<MethodRun> runs;
+    double accuracy = kMissing; // of the runs' lateAccuracy, the mean; a run that failed counts as 0
+};
 struct Method {
     std::string name;
     std::optional<double> learningRate; // that the method was run with; empty: its configuration's
+    std::vector<RateTrial> trials;      // that it was chosen by; empty: not tried
     double setupSeconds = 0.0;          // spent before any run (labels, training of a predictor), counted apart
     std::vector<MethodRun> runs;
 };
@@ -55,6 +62,11 @@ struct TimeToTarget {
     std::string baseline;
     std::vector<MethodResult> methods;
 };
+
+// Fills in the accuracy of every trial and gives the learning rate of the best; of equal ones the first. The second half of a run is
+// what counts: over the whole, the rate wins that learns fastest, also one that breaks later. Several seeds, since a rate can hold on
+// one and break on the next.
+double chooseLearningRate(std::vector<RateTrial>& trials, const std::string& metric);
 
 // Throws Error{Data} if the baseline has no complete run or runs share no held-out accuracy.
 TimeToTarget timeToTarget(const std::vector<Method>& methods, const TargetRule& rule);

@@ -61,6 +61,26 @@ json toJson(const Cost& cost)
         { "trained_tokens", cost.trainedTokens }, { "train_seconds", cost.trainSeconds }, { "cpu_seconds", cost.cpuSeconds } };
 }
 
+std::string trialsText(const Method& method)
+{
+    std::vector<std::string> texts;
+    for (const RateTrial& trial : method.trials)
+        texts.push_back(concat(shortest(trial.learningRate), " ", fixed(trial.accuracy, 3)));
+    return join(texts, ", ");
+}
+
+json trialsJson(const Method& method)
+{
+    json trials = json::array();
+    for (const RateTrial& trial : method.trials) {
+        json runs = json::array();
+        for (const MethodRun& run : trial.runs)
+            runs.push_back({ { "seed", run.seed }, { "folder", run.folder.string() }, { "failure", run.failure } });
+        trials.push_back({ { "learning_rate", trial.learningRate }, { "late_accuracy", trial.accuracy }, { "runs", std::move(runs) } });
+    }
+    return trials;
+}
+
 json runJson(const MethodResult& result)
 {
     json runs = json::array();
@@ -103,6 +123,8 @@ std::string renderText(const TimeToTarget& result)
     std::string text = concat("To ", fixed(result.target, 3), result.isPlateau ? concat(" (the plateau of ", result.baseline, ")") : "", " of ",
         result.metric, ", smoothed; median over seeds [lowest, highest]; evaluation apart.\n\n", markdown(rows));
     for (const MethodResult& method : result.methods) {
+        if (!method.method.trials.empty())
+            text += concat("\n", method.method.name, ", learning rates tried (accuracy over the second half): ", trialsText(method.method));
         if (method.method.setupSeconds > 0.0)
             text += concat("\n", method.method.name, ": ", formatDuration(method.method.setupSeconds), " of preparation, not in the table");
         for (const MethodRun& run : method.method.runs)
@@ -118,6 +140,7 @@ std::string renderJson(const TimeToTarget& result)
     for (const MethodResult& method : result.methods)
         methods.push_back({ { "name", method.method.name },
             { "learning_rate", method.method.learningRate ? json(*method.method.learningRate) : json() },
+            { "learning_rate_trials", trialsJson(method.method) },
             { "setup_seconds", method.method.setupSeconds }, { "seeds", method.method.runs.size() }, { "reached", method.reached },
             { "steps", toJson(method.steps) }, { "rollouts", toJson(method.rollouts) },
             { "generated_tokens", toJson(method.generatedTokens) }, { "trained_tokens", toJson(method.trainedTokens) },

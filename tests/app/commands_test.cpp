@@ -111,6 +111,8 @@ TEST_F(InFolder, TimeToTarget_BadFiles_NameFileAndLine)
         { "seeds = [1]\nsmothing = 0.5\n", "file.toml:2: unknown key 'smothing'; did you mean 'smoothing'?" },
         { "seeds = [1]\nbaseline = \"b\"\n[[method]]\nname = \"a\"\nconfig = \"a.toml\"\n", "found 'b'" },
         { "seeds = [1]\n[[method]]\nname = \"a\"\nconfig = \"x\"\n[[method]]\nname = \"a\"\nconfig = \"x\"\n", "stands twice" },
+        { "seeds = [1, 2]\nscan_seeds = [2]\n", "scan_seeds: expected seeds that are not in seeds, found 2" },
+        { "seeds = [1]\n[[method]]\nname = \"a\"\nconfig = \"x\"\nlearning_rates = [1e-4]\n", "expected scan_seeds" },
         { "seeds = \"1\"\n", "seeds: expected a list of integers" },
         { "seeds = [\n", "file.toml:" },
     };

@@ -1,6 +1,7 @@
 #include "backend/store/time_to_target.h"
 
 #include "backend/core/error.h"
+#include "backend/core/text.h"
 #include "backend/store/run_writer.h"
 #include "tests/support/fixtures.h"
 
@@ -46,9 +47,9 @@ protected:
     std::vector<Method> methods()
     {
         return {
-            { "slow", std::nullopt, 0.0,
+            { "slow", std::nullopt, {}, 0.0,
                 { { 1, writeRun(m_folder / "s1", { 0.2, 0.4, 0.6 }, 100), {} }, { 2, writeRun(m_folder / "s2", { 0.2, 0.4, 0.8 }, 100), {} } } },
-            { "fast", 1e-4, 140.0,
+            { "fast", 1e-4, {}, 140.0,
                 { { 1, writeRun(m_folder / "f1", { 0.2, 0.9, 0.9 }, 50), {} }, { 2, writeRun(m_folder / "f2", { 0.2, 0.7, 0.9 }, 50), {} },
                     { 3, writeRun(m_folder / "f3", { 0.2, 0.3, 0.4 }, 50), {} }, { 4, m_folder / "f4", "the grader failed" } } },
         };
@@ -96,6 +97,36 @@ TEST_F(TimeToTargetTest, Texts_NameEverySeedThatIsMissingAndThePreparation)
     EXPECT_EQ(json["methods"][1]["runs"][3]["failure"], "the grader failed");
     // Slow: step 7.5 at 100 tokens; fast: the median of 10 x .15/.7, 10 x .15/.5 and 15 at 50 tokens: 3 x 50.
     EXPECT_THAT(text, HasSubstr("| 80 % |"));
+}
+
+TEST_F(TimeToTargetTest, LearningRate_IsTheOneThatHoldsOnAllSeedsAndNotTheOneThatLearnsFastest)
+{
+    const auto trial = [&](double rate, const std::vector<std::vector<double>>& curves) {
+        RateTrial made { rate, {} };
+        for (const auto& curve : curves) {
+            const std::int64_t seed = 9 + std::ssize(made.runs);
+            made.runs.push_back({ seed, writeRun(m_folder / concat(rate, "-", seed), curve, 100), {} });
+        }
+        return made;
+    };
+    // The largest has the best mean over the whole course on both seeds, and breaks on the second.
+    std::vector<RateTrial> trials = { trial(5e-5, { { 0.2, 0.3, 0.4, 0.5, 0.6 }, { 0.2, 0.3, 0.4, 0.5, 0.6 } }),
+        trial(1e-4, { { 0.2, 0.4, 0.6, 0.8, 0.9 }, { 0.2, 0.4, 0.6, 0.8, 0.8 } }),
+        trial(2e-4, { { 0.2, 0.8, 0.9, 0.9, 0.9 }, { 0.2, 0.9, 0.9, 0.7, 0.6 } }) };
+    EXPECT_EQ(chooseLearningRate(trials, {}), 1e-4);
+    EXPECT_NEAR(trials[0].accuracy, 0.55, 1e-12);
+    EXPECT_NEAR(trials[1].accuracy, (0.85 + 0.8) / 2, 1e-12);
+    EXPECT_NEAR(trials[2].accuracy, (0.9 + 0.65) / 2, 1e-12);
+
+    trials[1].runs[0].failure = "the loss is not finite"; // counts as nothing learned
+    EXPECT_EQ(chooseLearningRate(trials, {}), 2e-4);
+    EXPECT_NEAR(trials[1].accuracy, 0.8 / 2, 1e-12);
+
+    std::vector<Method> all = methods();
+    all[1].trials = trials;
+    const TimeToTarget result = timeToTarget(all, { .baseline = "slow", .target = 0.35, .metric = {}, .smoothing = 0.0 });
+    EXPECT_THAT(renderText(result), HasSubstr("fast, learning rates tried (accuracy over the second half): 5e-05 0.550, 1e-04 0.400, 2e-04 0.775"));
+    EXPECT_EQ(nlohmann::json::parse(renderJson(result))["methods"][1]["learning_rate_trials"][1]["runs"][0]["failure"], "the loss is not finite");
 }
 
 TEST_F(TimeToTargetTest, Database_HoldsMethodsAndRunsAndReplacesAnOlderOne)
