@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <limits>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -40,6 +41,21 @@ double peakMegabytes()
     rusage usage {};
     ::getrusage(RUSAGE_SELF, &usage);
     return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+// From here on peakSinceForgotten() counts anew, where the kernel can do that.
+void forgetPeak()
+{
+    std::ofstream("/proc/self/clear_refs") << "5";
+}
+
+double peakSinceForgotten()
+{
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("VmHWM:"))
+            return std::stod(line.substr(6)) / 1024.0;
+    return peakMegabytes();
 }
 
 template <typename Work>
@@ -291,18 +307,25 @@ std::string benchSelect(const SelectBenchOptions& options, Session&)
     section.referencePrompts = options.references;
     section.intervalSteps = 1;
     std::unique_ptr<difficulty::Belief> belief;
+    forgetPeak(); // the made-up embeddings were in memory as a whole, to be written
     const double setup = secondsOf([&] { belief = predictor::makePredictorBelief(beliefOptions, pool); });
     difficulty::Selector selector(
         difficulty::selectorOptions(section, 1), pool, difficulty::makeStrategy(section), std::move(belief));
+
+    difficulty::Ledger ledger;
+    const auto select = [&](std::int64_t step) {
+        addReferences(ledger, pool, options.references, step);
+        return secondsOf([&] { selector.beginRound(step, ledger, std::min<std::int64_t>(512, options.prompts)); });
+    };
+    select(0);
+    const double peak = peakSinceForgotten(); // of a selection: what the bare product needs comes after it
 
     const torch::Tensor queries = torch::randn({ options.prompts, options.hiddenSize });
     const torch::Tensor references = torch::randn({ options.references, options.hiddenSize });
     const torch::Tensor labels = torch::rand({ options.references });
     std::vector<double> selection, bare;
-    difficulty::Ledger ledger;
-    for (std::int64_t step = 0; step <= options.repeats; ++step) {
-        addReferences(ledger, pool, options.references, step);
-        selection.push_back(secondsOf([&] { selector.beginRound(step, ledger, std::min<std::int64_t>(512, options.prompts)); }));
+    for (std::int64_t step = 1; step <= options.repeats + 1; ++step) {
+        selection.push_back(select(step));
         bare.push_back(secondsOf([&] {
             const torch::Tensor scores = torch::mm(queries, references.t());
             const torch::Tensor mean = torch::mv(torch::softmax(scores, 1), labels);
@@ -314,7 +337,7 @@ std::string benchSelect(const SelectBenchOptions& options, Session&)
     return json { { "select_seconds", seconds }, { "bare_product_softmax_seconds", bareSeconds }, { "ratio", seconds / bareSeconds },
         { "set_up_seconds", setup }, { "prompts", options.prompts }, { "references", options.references },
         { "embedding_size", options.embeddingSize }, { "hidden_size", options.hiddenSize }, { "threads", options.threads },
-        { "peak_megabytes", peakMegabytes() }, { "repeats", options.repeats } }
+        { "peak_megabytes", peak }, { "repeats", options.repeats } }
         .dump(2);
 }
 

@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace midpoint::engine {
 namespace {
@@ -50,19 +51,29 @@ std::string embedPromptSet(const EmbedOptions& options, Session& session)
     const model::Model model = model::Model::load(options.model, modelOptions);
     config::DataSection data;
     data.promptTemplate = options.promptTemplate;
-    data.maxPromptTokens = options.maxTokens;
+    data.maxPromptTokens = std::numeric_limits<std::int64_t>::max(); // none is left out: labels may name any of them
     const LoadedPrompts prompts = loadPrompts(options.dataFiles, data, tokenizer);
     for (const std::string& line : prompts.report)
         session.log.info(line);
     std::vector<predictor::EmbedItem> items;
-    for (const PoolPrompt& prompt : prompts.prompts)
+    std::int64_t cut = 0;
+    for (const PoolPrompt& prompt : prompts.prompts) {
         items.push_back({ prompt.id, prompt.tokens });
+        std::vector<std::int32_t>& tokens = items.back().tokens;
+        if (std::ssize(tokens) > options.maxTokens) {
+            tokens.resize(static_cast<std::size_t>(options.maxTokens));
+            ++cut;
+        }
+    }
+    if (cut > 0)
+        session.log.info(concat(cut, " prompts cut: longer than --max-tokens ", options.maxTokens));
 
     predictor::EmbedOptions embed;
     embed.out = options.out;
     embed.pooling = predictor::poolingFromName(options.pooling);
     embed.modelHash = weightsHash(options.model);
     embed.dataHash = prompts.dataHash;
+    embed.maxTokens = options.maxTokens;
     embed.stop = session.stop;
     if (session.progress)
         embed.progress = [&](std::int64_t done, std::int64_t total) { session.progress({ done, total, "prompts" }); };

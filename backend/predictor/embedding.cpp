@@ -19,10 +19,13 @@ std::filesystem::path partialPath(const std::filesystem::path& out)
 
 Metadata metadataOf(const EmbedOptions& options)
 {
-    return { { "model_hash", options.modelHash }, { "data_hash", options.dataHash },
+    Metadata metadata = { { "model_hash", options.modelHash }, { "data_hash", options.dataHash },
         { "pooling",
             options.pooling == Pooling::Mean ? "mean of the last hidden state"
                                              : "mean of the last hidden state, then that of the last token" } };
+    if (options.maxTokens > 0)
+        metadata["max_tokens"] = std::to_string(options.maxTokens);
+    return metadata;
 }
 
 void expectSameOrigin(const EmbeddingMatrix& found, const EmbedOptions& options)

@@ -111,8 +111,9 @@ struct EmbedOptions {
     Pooling pooling = Pooling::Mean;
     std::string modelHash; // part of the file's identity: an existing file of other hashes is an error, not continued
     std::string dataHash;
+    std::int64_t maxTokens = 0; // that prompts were cut at, part of the identity as well; 0: none was
     std::int64_t batch = 64;
-    std::int64_t saveEveryRows = 4096; // progress is kept in `out` + ".partial" and continued after an interruption
+    std::int64_t saveEveryRows = 1024; // progress is kept in `out` + ".partial" and continued after an interruption
     std::function<void(std::int64_t done, std::int64_t total)> progress;
     std::stop_token stop; // keeps the partial file and throws Error{Cancelled}
 };

@@ -82,6 +82,9 @@ TEST_F(EmbeddingTest, Embed_FileOfAnotherModelOrData_IsAnErrorAndStays)
     m_options.modelHash = "m2";
     EXPECT_THROW(embedPrompts(m_items, backbone(), m_options), Error);
     m_options.modelHash = "m1";
+    m_options.maxTokens = 64;
+    EXPECT_THROW(embedPrompts(m_items, backbone(), m_options), Error) << "prompts may be cut at another length";
+    m_options.maxTokens = 0;
     m_items[4].id = 7;
     EXPECT_THROW(embedPrompts(m_items, backbone(), m_options), Error);
     EXPECT_EQ(test::read(m_options.out), before);

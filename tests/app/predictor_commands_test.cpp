@@ -1,0 +1,105 @@
+// embed -> labels -> train -> eval as users type it, with the demo's small model as backbone.
+#include "tests/app/process.h"
+#include "tests/support/fixtures.h"
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+#include <fstream>
+
+namespace midpoint::app::test {
+namespace {
+
+using midpoint::test::write;
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr int kPrompts = 60;
+
+class PredictorCommands : public testing::Test {
+protected:
+    Finished run(const std::vector<std::string>& words) { return runMidpoint(words, m_folder.path()); }
+    json result(const std::vector<std::string>& words)
+    {
+        const Finished finished = run(words);
+        EXPECT_EQ(finished.code, 0) << finished.err;
+        return json::parse(finished.out, nullptr, false);
+    }
+    // The first prompts of the demo's pool.
+    void writePrompts()
+    {
+        std::ifstream pool(midpoint::test::sourceFolder() / "projects/arithmetic/pool-a.jsonl");
+        std::string text;
+        std::string line;
+        for (int i = 0; i < kPrompts && std::getline(pool, line); ++i) {
+            text += line + "\n";
+            m_words.push_back(std::count(line.begin(), line.end(), ' '));
+        }
+        write(m_folder / "pool.jsonl", text);
+    }
+    // Prompts are known by a hash of their text: the ids as they stand in the embeddings, in the order of the pool.
+    void readIds()
+    {
+        const std::string bytes = midpoint::test::read(m_folder / "embeddings.safetensors");
+        std::uint64_t headerLength = 0;
+        std::memcpy(&headerLength, bytes.data(), sizeof(headerLength));
+        const json header = json::parse(bytes.substr(sizeof(headerLength), headerLength));
+        const std::size_t begin = sizeof(headerLength) + headerLength + header["ids"]["data_offsets"][0].get<std::size_t>();
+        m_ids.resize(kPrompts);
+        std::memcpy(m_ids.data(), bytes.data() + begin, m_ids.size() * sizeof(std::int64_t));
+    }
+    // Each policy solves the short programs always and the long ones never; how long is long, is its ability.
+    void writeLabels(const std::string& name, const std::vector<std::pair<std::string, std::ptrdiff_t>>& policies)
+    {
+        std::string text;
+        for (const auto& [policy, ability] : policies)
+            for (std::size_t i = 0; i < m_ids.size(); ++i)
+                text += json({ { "policy", policy }, { "prompt", m_ids[i] }, { "attempts", 8 }, { "successes", m_words[i] <= ability ? 8 : 0 } })
+                            .dump()
+                    + "\n";
+        write(m_folder / name, text);
+    }
+    std::string base() const { return (midpoint::test::sourceFolder() / "projects/arithmetic/base").string(); }
+
+    midpoint::test::TemporaryFolder m_folder;
+    std::vector<std::ptrdiff_t> m_words; // of each question's line, a measure of its length
+    std::vector<std::int64_t> m_ids;
+};
+
+TEST_F(PredictorCommands, Chain_FromPromptsToAReportOnAPolicyNeverSeen)
+{
+    writePrompts();
+    const json embedded = result({ "predictor", "embed", base(), "--data", "pool.jsonl", "--out", "embeddings.safetensors", "--threads", "1", "--json" });
+    EXPECT_EQ(embedded["prompts"], kPrompts);
+    EXPECT_EQ(embedded["dimension"], 128);
+    readIds();
+    writeLabels("labels.jsonl", { { "weak", 10 }, { "fair", 18 }, { "good", 40 } });
+    writeLabels("unseen.jsonl", { { "unseen", 28 } });
+    const json trained = result({ "predictor", "train", "--embeddings", "embeddings.safetensors", "--labels", "labels.jsonl", "--held-out", "fair",
+        "--out", "predictor.safetensors", "--epochs", "30", "--batch", "16", "--references", "20", "--hidden-size", "32", "--threads", "1", "--json" });
+    EXPECT_EQ(trained["labels"], 2 * kPrompts);
+    EXPECT_EQ(trained["held_out_pearson"].size(), 30U);
+    const json report = result({ "predictor", "eval", "--embeddings", "embeddings.safetensors", "--predictor", "predictor.safetensors", "--labels",
+        "unseen.jsonl", "--references", "20", "--seeds", "3", "--threads", "1", "--json" });
+    ASSERT_EQ(report["policies"].size(), 1U);
+    const json& unseen = report["policies"][0];
+    EXPECT_EQ(unseen["policy"], "unseen");
+    EXPECT_LT(unseen["mae"]["mean"].get<double>(), unseen["mae_mean_only"]["mean"].get<double>());
+    EXPECT_GT(unseen["pearson"]["mean"].get<double>(), 0.5);
+}
+
+TEST_F(PredictorCommands, Embed_LongQuestions_AreCutAndNotLeftOut)
+{
+    writePrompts();
+    const Finished finished = run({ "predictor", "embed", base(), "--data", "pool.jsonl", "--out", "cut.safetensors", "--max-tokens", "9", "--threads", "1", "--json" });
+    ASSERT_EQ(finished.code, 0) << finished.err;
+    EXPECT_EQ(json::parse(finished.out)["prompts"], kPrompts);
+    EXPECT_THAT(finished.err, HasSubstr(" prompts cut: longer than --max-tokens 9"));
+    const Finished other = run({ "predictor", "embed", base(), "--data", "pool.jsonl", "--out", "cut.safetensors", "--max-tokens", "12", "--threads", "1" });
+    EXPECT_EQ(other.code, 1);
+    EXPECT_THAT(other.err, HasSubstr("expected max_tokens 12, found 9"));
+}
+
+} // namespace
+} // namespace midpoint::app::test
