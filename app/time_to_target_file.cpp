@@ -89,9 +89,16 @@ PlannedMethod readMethod(const toml::table& table, const std::filesystem::path& 
     for (const std::string& override : keys.list<std::string>("overrides", "texts \"key=value\""))
         method.overrides.push_back(override);
     method.learningRates = keys.list<double>("learning_rates", "numbers");
+    method.learningRateOf = keys.find<std::string>("learning_rate_of", "the name of a method").value_or("");
     method.setupSeconds = keys.find<double>("setup_seconds", "a number").value_or(0.0);
     keys.refuseUnknown();
     return method;
+}
+
+bool triesRates(const std::vector<PlannedMethod>& methods, const std::string& name)
+{
+    return std::any_of(methods.begin(), methods.end(),
+        [&](const PlannedMethod& method) { return method.name == name && !method.learningRates.empty(); });
 }
 
 toml::table parse(const std::filesystem::path& file)
@@ -132,6 +139,9 @@ TimeToTargetPlan readTimeToTargetPlan(const std::filesystem::path& file)
         for (const toml::node& item : *methods)
             if (const toml::table* table = item.as_table()) {
                 plan.methods.push_back(readMethod(*table, file, shared));
+                const std::string& other = plan.methods.back().learningRateOf;
+                if (!other.empty() && !triesRates(plan.methods, other))
+                    keys.fail(item, concat("learning_rate_of: expected a method with learning_rates that stands above, found '", other, "'"));
                 if (!names.insert(plan.methods.back().name).second)
                     keys.fail(item, concat("method '", plan.methods.back().name, "' stands twice"));
             }

@@ -14,6 +14,7 @@
 //   config = "midpoint.toml"           relative to the file
 //   overrides = ["run.steps=60"]
 //   learning_rates = [5e-5, 1e-4, 2e-4]   tried on scan_seeds; the best over the second half of the runs is used for all seeds
+//   learning_rate_of = "dots"          instead: the rate that was chosen for a method above, as a control has it
 //   setup_seconds = 140                time spent before any run, reported apart
 #pragma once
 
@@ -31,6 +32,7 @@ struct PlannedMethod {
     std::filesystem::path config; // absolute
     std::vector<std::string> overrides; // those of the file first
     std::vector<double> learningRates;
+    std::string learningRateOf; // a method with learningRates that stands above, or empty
     double setupSeconds = 0.0;
 };
 

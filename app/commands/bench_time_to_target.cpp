@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <set>
 
 namespace midpoint::app {
 namespace {
@@ -69,17 +70,29 @@ std::vector<store::RateTrial> tryLearningRates(const PlannedMethod& method, cons
     return trials;
 }
 
-store::Method runMethod(const PlannedMethod& planned, const TimeToTargetPlan& plan, const fs::path& runs, LogSink& log)
+std::optional<double> rateOf(const std::vector<store::Method>& done, const std::string& name)
+{
+    for (const store::Method& method : done)
+        if (method.name == name)
+            return method.learningRate;
+    return std::nullopt;
+}
+
+store::Method runMethod(
+    const PlannedMethod& planned, const TimeToTargetPlan& plan, const std::vector<store::Method>& done, const fs::path& runs, LogSink& log)
 {
     store::Method method;
     method.name = planned.name;
     method.setupSeconds = planned.setupSeconds;
-    Words overrides;
     if (!planned.learningRates.empty()) {
         method.trials = tryLearningRates(planned, plan, runs, log);
         method.learningRate = store::chooseLearningRate(method.trials, plan.rule.metric);
-        overrides.push_back(concat("optimizer.learning_rate=", shortest(*method.learningRate)));
+    } else {
+        method.learningRate = rateOf(done, planned.learningRateOf);
     }
+    Words overrides;
+    if (method.learningRate)
+        overrides.push_back(concat("optimizer.learning_rate=", shortest(*method.learningRate)));
     for (const std::int64_t seed : plan.seeds) {
         store::MethodRun run { seed, runs / planned.name / concat("seed-", seed), {} };
         Words own = overrides;
@@ -96,10 +109,13 @@ void keepOnly(TimeToTargetPlan& plan, const Words& names)
     for (const std::string& name : names)
         if (std::none_of(plan.methods.begin(), plan.methods.end(), [&](const PlannedMethod& method) { return method.name == name; }))
             throw Error(ErrorKind::Usage, concat("--method: the file has no method '", name, "'"));
+    std::set<std::string> kept(names.begin(), names.end());
+    kept.insert(plan.rule.baseline);
+    for (const PlannedMethod& method : plan.methods)
+        if (kept.contains(method.name))
+            kept.insert(method.learningRateOf);
     if (!names.empty())
-        std::erase_if(plan.methods, [&](const PlannedMethod& method) {
-            return method.name != plan.rule.baseline && std::find(names.begin(), names.end(), method.name) == names.end();
-        });
+        std::erase_if(plan.methods, [&](const PlannedMethod& method) { return !kept.contains(method.name); });
 }
 
 } // namespace
@@ -115,7 +131,7 @@ int benchTimeToTarget(const Words& words)
         "Goes on where it was stopped. Leaves results.json, results.md and results.db beside the runs.");
     line.add("FILE", file, "Methods, seeds and target (TOML; projects/*/time-to-target.toml are examples)")->required();
     line.add("--runs", runs, "Folder of the runs (otherwise runs/ and the name of the file's folder)");
-    line.add("--method", methods, "Only these methods, and the baseline");
+    line.add("--method", methods, "Only these methods, the baseline, and those whose learning rate they have");
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))
         return 0;
@@ -128,7 +144,7 @@ int benchTimeToTarget(const Words& words)
     const std::unique_ptr<LogSink> log = makeStderrSink(LogLevel::Warning);
     std::vector<store::Method> results;
     for (const PlannedMethod& method : plan.methods)
-        results.push_back(runMethod(method, plan, folder.lexically_normal(), *log));
+        results.push_back(runMethod(method, plan, results, folder.lexically_normal(), *log));
     const store::TimeToTarget result = store::timeToTarget(results, plan.rule);
     writeFileAtomically(folder / "results.json", store::renderJson(result) + "\n");
     writeFileAtomically(folder / "results.md", store::renderText(result));

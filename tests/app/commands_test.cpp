@@ -113,6 +113,7 @@ TEST_F(InFolder, TimeToTarget_BadFiles_NameFileAndLine)
         { "seeds = [1]\n[[method]]\nname = \"a\"\nconfig = \"x\"\n[[method]]\nname = \"a\"\nconfig = \"x\"\n", "stands twice" },
         { "seeds = [1, 2]\nscan_seeds = [2]\n", "scan_seeds: expected seeds that are not in seeds, found 2" },
         { "seeds = [1]\n[[method]]\nname = \"a\"\nconfig = \"x\"\nlearning_rates = [1e-4]\n", "expected scan_seeds" },
+        { "seeds = [1]\n[[method]]\nname = \"a\"\nconfig = \"x\"\nlearning_rate_of = \"b\"\n", "file.toml:2: learning_rate_of: expected a method with" },
         { "seeds = \"1\"\n", "seeds: expected a list of integers" },
         { "seeds = [\n", "file.toml:" },
     };
