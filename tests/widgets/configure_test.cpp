@@ -37,6 +37,8 @@ protected:
 
 TEST_F(ConfigureTest, Devices_TickedOnesBecomeRanks_AndTheProcessorTakesTheirPlace)
 {
+    auto* answer = child<QLabel>("deviceList");
+    ASSERT_TRUE(waitFor([&] { return answer->text().startsWith(QStringLiteral("Devices")); })) << "this machine's devices come before those of the test";
     auto* picker = child<DevicePicker>("devicePicker");
     picker->setDevices({ QStringLiteral("cpu"), QStringLiteral("cuda:0 A GPU"), QStringLiteral("cuda:1 A GPU") });
     auto* gpus = child<QListWidget>("gpuList");

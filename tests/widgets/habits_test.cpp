@@ -160,14 +160,16 @@ TEST_F(HabitsTest, Draft_ComesBackWithTheProject)
 {
     openProject(folder.path());
     window->showScreen(QStringLiteral("configure"));
+    ASSERT_TRUE(waitFor([this] { return window->findChild<QLineEdit*>(QStringLiteral("edit.run.seed")) != nullptr; })) << "the form grows row by row";
     auto* edit = child<QLineEdit>("edit.run.seed");
     ASSERT_TRUE(waitFor([&] { return edit->text() == QStringLiteral("1"); }));
     edit->selectAll();
     QTest::keyClicks(edit, QStringLiteral("4711"));
     reopen();
     openProject(folder.path());
-    ASSERT_TRUE(waitFor([this] { return child<QLineEdit>("edit.run.seed")->text() == QStringLiteral("4711"); }));
-    EXPECT_TRUE(child<ConfigurePage>("configurePage")->form().isChanged("run.seed"));
+    const ConfigForm& form = child<ConfigurePage>("configurePage")->form();
+    ASSERT_TRUE(waitFor([&] { return form.isChanged("run.seed"); }));
+    EXPECT_EQ(form.value("run.seed"), "4711");
 }
 
 TEST_F(HabitsTest, RunThatEnds_IsToldWhereverTheUserIs)

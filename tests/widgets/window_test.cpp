@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The window as a whole: structure that holds on every screen, and the main paths with real clicks and keys.
+#include "backend/config/schema.h"
 #include "backend/launch/commands.h"
 #include "backend/launch/heartbeat.h"
 #include "backend/launch/run_folder.h"
@@ -7,6 +8,7 @@
 #include "tests/widgets/window_fixture.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/shell/screenshots.h"
+#include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/project_model.h"
 
 #include <QAbstractButton>
@@ -55,6 +57,8 @@ TEST_F(WindowTest, Shortcuts_AreUsedOnce)
 
 TEST_F(WindowTest, InteractiveWidgets_HaveNamesTooltipsAndAccessibleNames)
 {
+    window->showScreen(QStringLiteral("configure")); // whose form is made when it is seen
+    ASSERT_TRUE(waitFor([this] { return window->findChild<QWidget*>(QStringLiteral("row.") + qs(config::schema().back().key)) != nullptr; }));
     for (const QWidget* widget : window->findChildren<QWidget*>()) {
         const bool isInternal = widget->objectName().startsWith(QStringLiteral("qt_")) || qobject_cast<const QAbstractSpinBox*>(widget->parentWidget()) != nullptr
             || qobject_cast<const QComboBox*>(widget->parentWidget()) != nullptr || qobject_cast<const QLineEdit*>(widget->parentWidget()) != nullptr

@@ -6,6 +6,7 @@
 #include "widgets/common/action_registry.h"
 #include "widgets/configure/device_picker.h"
 #include "widgets/configure/jobs_panel.h"
+#include "widgets/configure/setting_form.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/device_query.h"
 #include "widgets/viewmodels/format.h"
@@ -24,8 +25,6 @@
 #include <QListWidget>
 #include <QMessageBox>
 #include <QPushButton>
-#include <QScrollArea>
-#include <QScrollBar>
 #include <QTabWidget>
 #include <QTimer>
 #include <QToolButton>
@@ -40,8 +39,7 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
     , m_base(new QComboBox(this))
     , m_filter(new QLineEdit(this))
     , m_onlyChanged(new QCheckBox(tr("only changed"), this))
-    , m_sections(new QListWidget(this))
-    , m_scroll(new QScrollArea(this))
+    , m_settings(new SettingForm(theme(), *m_form, this))
     , m_problems(new QListWidget(this))
     , m_estimate(new QLabel(this))
     , m_devices(new QLabel(this))
@@ -75,7 +73,7 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
     m_tabs->addTab(m_jobsPanel, tr("Predictor: embed, label, train"));
     outer->addWidget(m_tabs);
     connect(m_form, &ConfigForm::changed, this, [this] {
-        refreshRows();
+        refreshSettings();
         refreshFooter();
     });
     connect(m_form, &ConfigForm::checked, this, [this] {
@@ -83,7 +81,7 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
         if (m_jobs->project() != projectFolder())
             m_jobs->setProject(projectFolder());
         m_jobsPanel->prefill();
-        refreshRows();
+        refreshSettings();
         refreshProblems();
         refreshFooter();
     });
@@ -104,10 +102,7 @@ ConfigurePage::ConfigurePage(Workbench& workbench, RunControl& control, QWidget*
     });
     connect(m_jobs, &JobList::failed, this, &Page::statusMessage);
     connect(m_jobs, &JobList::started, this, [this](const std::filesystem::path& job) { Q_EMIT statusMessage(tr("%1 is starting. It goes on when this window is closed.").arg(qs(job.filename()))); });
-    connect(&theme(), &Theme::changed, this, [this] {
-        refreshRows();
-        refreshProblems();
-    });
+    connect(&theme(), &Theme::changed, this, &ConfigurePage::refreshProblems);
     connect(m_deviceQuery, &DeviceQuery::answered, this, [this](const QStringList& devices) {
         m_devices->setText(devices.size() > 1 ? tr("Devices, one rank each:") : tr("Devices: the processor; this machine has no GPU that can be used."));
         m_devicePicker->setDevices(devices);
@@ -159,51 +154,13 @@ void ConfigurePage::buildToolbar(QBoxLayout* layout)
             loadFile(file.toStdString());
     });
     connect(save, &QPushButton::clicked, this, &ConfigurePage::saveAs);
-    connect(m_filter, &QLineEdit::textChanged, this, &ConfigurePage::applyFilter);
-    connect(m_onlyChanged, &QCheckBox::toggled, this, &ConfigurePage::applyFilter);
+    connect(m_filter, &QLineEdit::textChanged, this, &ConfigurePage::filterSettings);
+    connect(m_onlyChanged, &QCheckBox::toggled, this, &ConfigurePage::filterSettings);
 }
 
 void ConfigurePage::buildForm(QBoxLayout* layout)
 {
-    m_sections->setObjectName(QStringLiteral("settingSections"));
-    m_sections->setAccessibleName(tr("Groups of settings"));
-    m_sections->setFixedWidth(150);
-    m_scroll->setObjectName(QStringLiteral("settingForm"));
-    m_scroll->setWidgetResizable(true);
-    m_scroll->setFrameShape(QFrame::NoFrame);
-    m_scroll->setFocusPolicy(Qt::NoFocus);
-    auto* canvas = new QWidget;
-    auto* column = new QVBoxLayout(canvas);
-    column->setContentsMargins(10, 0, 10, 10);
-    column->setSpacing(2);
-    std::string section;
-    for (const config::Setting& setting : config::schema()) {
-        if (setting.section() != section) {
-            section = setting.section();
-            auto* heading = new QLabel(readableName(section), canvas);
-            QFont font = heading->font();
-            font.setWeight(QFont::DemiBold);
-            font.setPointSizeF(font.pointSizeF() + 2);
-            heading->setFont(font);
-            heading->setContentsMargins(0, 10, 0, 2);
-            column->addWidget(heading);
-            m_headings[section] = heading;
-            auto* item = new QListWidgetItem(readableName(section), m_sections);
-            item->setData(Qt::UserRole, qs(section));
-        }
-        m_rows.push_back(makeRow(setting, canvas));
-        column->addWidget(m_rows.back().widget);
-    }
-    column->addStretch(1);
-    m_scroll->setWidget(canvas);
-    connect(m_sections, &QListWidget::currentItemChanged, this, [this](QListWidgetItem* item) {
-        if (item == nullptr)
-            return;
-        const QLabel* heading = m_headings[item->data(Qt::UserRole).toString().toStdString()];
-        m_scroll->verticalScrollBar()->setValue(heading->y());
-    });
-    layout->addWidget(m_sections);
-    layout->addWidget(m_scroll, 3);
+    layout->addWidget(m_settings, 3);
     auto* side = new QVBoxLayout;
     auto* title = new QLabel(tr("Check"), this);
     title->setFont(theme().strongFont());
@@ -287,6 +244,21 @@ void ConfigurePage::loadFile(const std::filesystem::path& file)
     m_nameIsOwn = false;
     m_form->loadFile(file);
     refreshBases();
+}
+
+void ConfigurePage::refreshSettings()
+{
+    m_settings->refresh();
+    m_onlyChanged->setText(tr("only changed (%1)").arg(m_form->changes().size()));
+}
+
+void ConfigurePage::filterSettings() { m_settings->setFilter(m_filter->text().trimmed(), m_onlyChanged->isChecked()); }
+
+void ConfigurePage::goTo(const std::string& key)
+{
+    m_filter->clear();
+    m_onlyChanged->setChecked(false);
+    m_settings->goTo(key);
 }
 
 void ConfigurePage::refreshBases()

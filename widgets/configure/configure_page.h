@@ -7,19 +7,14 @@
 #include "widgets/viewmodels/config_form.h"
 
 #include <filesystem>
-#include <map>
 
+class QBoxLayout;
 class QCheckBox;
 class QComboBox;
-class QFormLayout;
 class QLabel;
 class QLineEdit;
 class QListWidget;
 class QPushButton;
-class QScrollArea;
-class QToolButton;
-
-class QBoxLayout;
 class QTabWidget;
 class QTimer;
 
@@ -30,6 +25,7 @@ class DeviceQuery;
 class JobList;
 class JobsPanel;
 class RunControl;
+class SettingForm;
 
 class ConfigurePage : public Page {
     Q_OBJECT
@@ -46,26 +42,14 @@ public:
     ConfigForm& form() { return *m_form; }
 
 private:
-    struct Row {
-        const config::Setting* setting = nullptr;
-        QWidget* widget = nullptr; // the whole row
-        QLabel* name = nullptr;
-        QLineEdit* edit = nullptr; // one of the three
-        QComboBox* choice = nullptr;
-        QCheckBox* check = nullptr;
-        QLabel* mark = nullptr;    // default, or what it was changed from
-        QLabel* problem = nullptr;
-        QToolButton* reset = nullptr;
-    };
     void buildToolbar(QBoxLayout* layout);
     void buildForm(QBoxLayout* layout);
     void buildFooter(QBoxLayout* layout);
-    Row makeRow(const config::Setting& setting, QWidget* parent);
     void refreshBases();
-    void refreshRows();
+    void refreshSettings();
     void refreshProblems();
     void refreshFooter();
-    void applyFilter();
+    void filterSettings();
     void goTo(const std::string& key);
     void saveAs();
     void dryRun();
@@ -81,10 +65,7 @@ private:
     QComboBox* m_base;
     QLineEdit* m_filter;
     QCheckBox* m_onlyChanged;
-    QListWidget* m_sections;
-    QScrollArea* m_scroll;
-    std::vector<Row> m_rows;
-    std::map<std::string, QLabel*> m_headings;
+    SettingForm* m_settings;
     QListWidget* m_problems;
     QLabel* m_estimate;
     QLabel* m_devices;
@@ -99,8 +80,5 @@ private:
     QTimer* m_draftTimer;
     bool m_nameIsOwn = false;
 };
-
-// "max_prompt_tokens" as "Max prompt tokens"
-QString readableName(const std::string& name);
 
 } // namespace midpoint::gui

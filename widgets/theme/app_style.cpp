@@ -40,9 +40,12 @@ void AppStyle::drawPrimitive(PrimitiveElement element, const QStyleOption* optio
 int AppStyle::pixelMetric(PixelMetric metric, const QStyleOption* option, const QWidget* widget) const
 {
     constexpr int kCellMargin = 4;
+    constexpr int kHeaderMargin = 6;
     const bool isTable = widget != nullptr && widget->inherits("QTableView");
     if (metric == PM_FocusFrameHMargin && isTable)
         return kCellMargin;
+    if (metric == PM_HeaderMargin)
+        return kHeaderMargin; // a title on the right does not touch the next one on the left
     return QProxyStyle::pixelMetric(metric, option, widget);
 }
 
