@@ -228,6 +228,7 @@ void benchOpening(Theme& theme, const std::filesystem::path& path)
 int main(int argc, char** argv)
 {
     qputenv("QT_QPA_PLATFORM", "offscreen");
+    qputenv("MIDPOINT_SOURCE", MIDPOINT_BENCH_SOURCE); // ctest says it to the tests; this is run by hand
     QApplication application(argc, argv);
     Theme theme(ThemeChoice::Light);
     test::TemporaryFolder folder;

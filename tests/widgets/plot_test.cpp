@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/core/error.h"
 #include "tests/support/fixtures.h"
+#include "tests/widgets/gui_test.h"
 #include "widgets/plot/bar_tile.h"
 #include "widgets/plot/curve_tile.h"
 #include "widgets/plot/map_tile.h"
+#include "widgets/plot/plot_group.h"
 #include "widgets/plot/scatter_tile.h"
 #include "widgets/theme/theme.h"
 
 #include <gtest/gtest.h>
 
 #include <QImage>
+#include <QScrollArea>
 #include <QTest>
+#include <QTimer>
+#include <QVBoxLayout>
 
 namespace midpoint::gui {
 namespace {
@@ -79,16 +84,76 @@ TEST_F(PlotTest, Replots_AreCoalesced)
 
 TEST_F(PlotTest, Crosshair_IsSharedByItsGroup)
 {
-    CrosshairGroup group;
+    PlotGroup group;
     CurveTile other(theme, QStringLiteral("other"), QStringLiteral("Other"), { QStringLiteral("step"), QStringLiteral("y") });
-    tile.setCrosshairGroup(&group);
-    other.setCrosshairGroup(&group);
+    tile.setGroup(&group);
+    other.setGroup(&group);
     group.move(50.0);
     EXPECT_EQ(group.position(), 50.0);
     const auto* legend = tile.findChild<LegendRow*>();
     ASSERT_NE(legend, nullptr);
     ASSERT_EQ(legend->entries().size(), 1u);
     EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 0.500"))) << legend->entries()[0].value.toStdString();
+}
+
+TEST_F(PlotTest, ShiftClick_FixesALineThatValuesAreComparedWith)
+{
+    PlotGroup group;
+    tile.setGroup(&group);
+    tile.settle();
+    auto* canvas = tile.findChild<QWidget*>(QStringLiteral("tileCanvas"));
+    const auto* legend = tile.findChild<LegendRow*>();
+    bool wasClicked = false;
+    QObject::connect(&tile, &PlotTile::clickedAt, &tile, [&] { wasClicked = true; });
+    QTest::mouseClick(canvas, Qt::LeftButton, Qt::ShiftModifier, canvas->rect().center());
+    EXPECT_FALSE(wasClicked) << "the step that other screens look at stays";
+    group.move(90.0);
+    ASSERT_EQ(legend->entries().size(), 2u);
+    EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("Δ +0."))) << legend->entries()[0].value.toStdString();
+    EXPECT_TRUE(legend->entries()[1].name.startsWith(QStringLiteral("Δ x "))) << legend->entries()[1].name.toStdString();
+    QTest::mouseClick(canvas, Qt::LeftButton, Qt::ShiftModifier, canvas->rect().center());
+    group.move(80.0);
+    EXPECT_EQ(legend->entries().size(), 1u);
+    EXPECT_FALSE(legend->entries()[0].value.contains(QStringLiteral("Δ")));
+}
+
+TEST_F(PlotTest, Group_DrawsOnePlotInATurn_AndOneScrolledOutOfSightWhenItIsSeen)
+{
+    QScrollArea area;
+    auto* canvas = new QWidget;
+    auto* column = new QVBoxLayout(canvas);
+    PlotGroup group;
+    std::vector<CurveTile*> tiles;
+    for (const char* name : { "one", "two", "three" }) {
+        tiles.push_back(new CurveTile(theme, QString::fromUtf8(name), QString::fromUtf8(name), { QStringLiteral("step"), QStringLiteral("y") }));
+        tiles.back()->setFixedHeight(300);
+        tiles.back()->setGroup(&group);
+        tiles.back()->setCurves(tile.curves());
+        column->addWidget(tiles.back());
+    }
+    area.setWidgetResizable(true);
+    area.setWidget(canvas);
+    area.resize(500, 500); // the third is below
+    area.show();
+    ASSERT_TRUE(test::waitFor([&] { return tiles[0]->replotsDone() > 0 && tiles[1]->replotsDone() > 0; }));
+    EXPECT_EQ(tiles[2]->replotsDone(), 0);
+    const auto drawn = [&] { return tiles[0]->replotsDone() + tiles[1]->replotsDone() + tiles[2]->replotsDone(); };
+    int before = drawn();
+    int mostInATurn = 0;
+    QTimer turns;
+    QObject::connect(&turns, &QTimer::timeout, &turns, [&] {
+        mostInATurn = std::max(mostInATurn, drawn() - before);
+        before = drawn();
+    });
+    turns.start(0);
+    const int first = tiles[0]->replotsDone();
+    const int second = tiles[1]->replotsDone();
+    for (CurveTile* each : tiles)
+        each->setLogY(true);
+    ASSERT_TRUE(test::waitFor([&] { return tiles[0]->replotsDone() > first && tiles[1]->replotsDone() > second; }));
+    EXPECT_EQ(mostInATurn, 1);
+    area.ensureWidgetVisible(tiles[2]);
+    EXPECT_TRUE(test::waitFor([&] { return tiles[2]->replotsDone() > 0; }));
 }
 
 TEST_F(PlotTest, Keys_MoveTheCrosshairAndChooseItsStep)

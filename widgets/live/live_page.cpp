@@ -4,6 +4,7 @@
 #include "widgets/common/action_registry.h"
 #include "widgets/common/value_strip.h"
 #include "widgets/live/live_plots.h"
+#include "widgets/plot/plot_group.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/metric_titles.h"
@@ -62,7 +63,7 @@ LivePage::LivePage(Workbench& workbench, QWidget* parent)
     , m_scroll(new QScrollArea(this))
     , m_canvas(new QWidget)
     , m_grid(new QGridLayout(m_canvas))
-    , m_crosshair(new CrosshairGroup(this))
+    , m_group(new PlotGroup(this))
 {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 6, 8, 0);
@@ -163,7 +164,7 @@ void LivePage::buildPlots()
 
 void LivePage::addPlot(Plot plot)
 {
-    plot.tile->setCrosshairGroup(m_crosshair);
+    plot.tile->setGroup(m_group);
     connect(plot.tile, &PlotTile::clickedAt, this, [this](double x) { run().setCurrentStep(static_cast<std::int64_t>(run().stepOf(x))); });
     connect(plot.tile, &PlotTile::maximizeRequested, this, &LivePage::maximize);
     m_plots.push_back(std::move(plot));

@@ -17,6 +17,7 @@ class QBoxLayout;
 
 namespace midpoint::gui {
 
+class PlotGroup;
 class ValueStrip;
 
 class LivePage : public Page {
@@ -64,7 +65,7 @@ private:
     QScrollArea* m_scroll;
     QWidget* m_canvas;
     QGridLayout* m_grid;
-    CrosshairGroup* m_crosshair;
+    PlotGroup* m_group;
     std::vector<Plot> m_plots;
     PlotTile* m_maximized = nullptr;
     int m_columns = 0;

@@ -218,6 +218,25 @@ void CurveTile::refreshForBenchmark()
     plot()->replot(QCustomPlot::rpImmediateRefresh);
 }
 
+// The value at x, or the last one; with the difference to the anchored line where there is one.
+QString CurveTile::valueAt(const CurveSpec& spec, std::optional<double> x) const
+{
+    const Series& raw = spec.curve->raw();
+    if (raw.isEmpty())
+        return {};
+    const std::string unit = spec.unit.toStdString();
+    const bool hasAverage = isSmoothed(spec) && m_style == CurveStyle::Lines;
+    const Series& shown = hasAverage ? spec.curve->smooth() : raw;
+    const std::size_t index = x ? raw.nearest(*x) : raw.size() - 1;
+    QString text = withUnit(shown.y(index), unit);
+    if (hasAverage)
+        text = tr("%1 (raw %2)").arg(text, withUnit(raw.y(index), unit));
+    if (!x || !anchor())
+        return text;
+    const double change = shown.y(index) - shown.y(raw.nearest(*anchor()));
+    return tr("%1  Δ %2%3").arg(text, change > 0 ? QStringLiteral("+") : QString(), withUnit(change, unit));
+}
+
 std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
 {
     std::vector<LegendEntry> entries;
@@ -227,14 +246,7 @@ std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
             continue;
         LegendEntry entry { spec.name, {}, colorOf(spec), spec.shade ? Qt::SolidLine : Theme::seriesDash(spec.color),
             m_style == CurveStyle::Stacked ? LegendShape::Square : LegendShape::Line };
-        const Series& raw = spec.curve->raw();
-        if (!raw.isEmpty()) {
-            const std::size_t index = x ? raw.nearest(*x) : raw.size() - 1;
-            const QString value = withUnit(raw.y(index), spec.unit.toStdString());
-            entry.value = isSmoothed(spec) && m_style == CurveStyle::Lines
-                ? tr("%1 (raw %2)").arg(withUnit(spec.curve->smooth().y(index), spec.unit.toStdString()), value)
-                : value;
-        }
+        entry.value = valueAt(spec, x);
         entries.push_back(entry);
     }
     if (m_hasBand && m_curves.size() > 2) {
@@ -242,6 +254,8 @@ std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
         band.setAlpha(90);
         entries.push_back({ m_curves[1].name + QStringLiteral("–") + m_curves[2].name, {}, band, Qt::SolidLine, LegendShape::Square });
     }
+    if (x && anchor())
+        entries.push_back({ tr("Δ x %1").arg(number(*x - *anchor())), {}, theme().color(ColorRole::Accent), Qt::SolidLine, LegendShape::None });
     if (m_referenceY)
         entries.push_back({ m_referenceName, number(*m_referenceY), theme().color(ColorRole::Secondary), Qt::DashLine, LegendShape::Line });
     return entries;

@@ -48,6 +48,7 @@ protected:
 
 private:
     QColor colorOf(const CurveSpec& spec) const { return spec.shade ? theme().sequential(*spec.shade) : theme().series(spec.color); }
+    QString valueAt(const CurveSpec& spec, std::optional<double> x) const;
     void rebuildGraphs();
     void stylePens();
     Range refreshLines(double lower, double upper, int columns);

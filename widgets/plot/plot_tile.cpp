@@ -2,6 +2,7 @@
 #include "widgets/plot/plot_tile.h"
 
 #include "widgets/plot/axis_style.h"
+#include "widgets/plot/plot_group.h"
 #include "widgets/theme/theme.h"
 
 #include "widgets/plot/qcustomplot_keywords.h"
@@ -82,9 +83,11 @@ PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title
     // The crosshair has a paint buffer of its own, so that moving it does not draw the curves again.
     m_plot->addLayer(QStringLiteral("crosshair"), m_plot->layer(QStringLiteral("overlay")), QCustomPlot::limBelow);
     m_plot->layer(QStringLiteral("crosshair"))->setMode(QCPLayer::lmBuffered);
-    m_crosshair = new QCPItemStraightLine(m_plot);
-    m_crosshair->setLayer(QStringLiteral("crosshair"));
-    m_crosshair->setVisible(false);
+    for (QCPItemStraightLine** line : { &m_crosshair, &m_anchor }) {
+        *line = new QCPItemStraightLine(m_plot);
+        (*line)->setLayer(QStringLiteral("crosshair"));
+        (*line)->setVisible(false);
+    }
     m_note = new QCPItemText(m_plot);
     m_note->position->setType(QCPItemPosition::ptAxisRectRatio);
     m_note->position->setCoords(0.985, 0.03);
@@ -95,7 +98,7 @@ PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title
     applyTheme();
 
     m_replotTimer->setSingleShot(true);
-    connect(m_replotTimer, &QTimer::timeout, this, &PlotTile::replotNow);
+    connect(m_replotTimer, &QTimer::timeout, this, &PlotTile::drawSoon);
     connect(&theme, &Theme::changed, this, [this] {
         applyTheme();
         scheduleReplot();
@@ -154,11 +157,12 @@ void PlotTile::setMarkers(std::vector<PlotMarker> markers)
     scheduleReplot();
 }
 
-void PlotTile::setCrosshairGroup(CrosshairGroup* group)
+void PlotTile::setGroup(PlotGroup* group)
 {
     m_group = group;
-    connect(group, &CrosshairGroup::moved, this, &PlotTile::showCrosshair);
-    connect(group, &CrosshairGroup::zoomed, this, [this](QObject* source, double lower, double upper) {
+    connect(group, &PlotGroup::moved, this, &PlotTile::showCrosshair);
+    connect(group, &PlotGroup::anchored, this, &PlotTile::showAnchor);
+    connect(group, &PlotGroup::zoomed, this, [this](QObject* source, double lower, double upper) {
         if (source == this)
             return;
         m_isZoomed = true;
@@ -221,6 +225,7 @@ void PlotTile::applyTheme()
     for (QCPAxis* axis : { m_plot->xAxis, m_plot->yAxis })
         styleAxis(axis, m_theme);
     m_crosshair->setPen(QPen(m_theme.color(ColorRole::Secondary), 1, Qt::DashLine));
+    m_anchor->setPen(QPen(m_theme.color(ColorRole::Accent), 1));
     m_note->setColor(m_theme.color(ColorRole::Secondary));
     m_note->setFont(m_theme.smallFont());
     QPalette palette = m_placeholder->palette();
@@ -251,10 +256,26 @@ void PlotTile::scheduleReplot()
                                                                            : kInactiveReplotMs);
 }
 
-void PlotTile::replotNow()
+bool PlotTile::isInSight() const { return m_plot->isVisible() && !m_plot->visibleRegion().isEmpty(); }
+
+void PlotTile::drawSoon()
+{
+    if (m_group)
+        m_group->queue(this);
+    else
+        drawInTurn();
+}
+
+bool PlotTile::drawInTurn()
+{
+    m_isOwed = m_isDirty && !isInSight(); // it is drawn when it is next painted
+    return !m_isOwed && replotNow();
+}
+
+bool PlotTile::replotNow()
 {
     if (!m_isDirty || !m_plot->isVisible() || m_plot->size().isEmpty()) // behind a placeholder, or on a screen out of sight
-        return;
+        return false;
     if (!m_isZoomed) {
         const Range x = fullX();
         if (!x.isEmpty())
@@ -263,8 +284,9 @@ void PlotTile::replotNow()
     refreshData();
     m_isDirty = false;
     ++m_replotsDone;
-    m_plot->replot(QCustomPlot::rpQueuedReplot);
+    m_plot->replot(QCustomPlot::rpQueuedRefresh);
     updateLegend();
+    return true;
 }
 
 void PlotTile::settle()
@@ -314,13 +336,24 @@ void PlotTile::updateLegend() { m_legend->setEntries(legendAt(m_crosshairX)); }
 void PlotTile::showCrosshair(std::optional<double> x)
 {
     m_crosshairX = x;
-    if (!m_plot->isVisible() || m_plot->size().isEmpty())
-        return;
-    m_crosshair->setVisible(x.has_value());
+    placeLine(m_crosshair, x);
+}
+
+void PlotTile::showAnchor(std::optional<double> x)
+{
+    m_anchorX = x;
+    placeLine(m_anchor, x);
+}
+
+void PlotTile::placeLine(QCPItemStraightLine* line, std::optional<double> x)
+{
+    line->setVisible(x.has_value());
     if (x) {
-        m_crosshair->point1->setCoords(*x, m_plot->yAxis->range().lower);
-        m_crosshair->point2->setCoords(*x, m_plot->yAxis->range().upper);
+        line->point1->setCoords(*x, m_plot->yAxis->range().lower);
+        line->point2->setCoords(*x, m_plot->yAxis->range().upper);
     }
+    if (!isInSight())
+        return;
     m_plot->layer(QStringLiteral("crosshair"))->replot();
     updateLegend();
 }
@@ -330,6 +363,10 @@ bool PlotTile::eventFilter(QObject* watched, QEvent* event)
     if (watched != m_plot)
         return QWidget::eventFilter(watched, event);
     switch (event->type()) {
+    case QEvent::Paint:
+        if (m_isOwed && !m_replotTimer->isActive())
+            m_replotTimer->start(0);
+        break;
     case QEvent::MouseMove: mouseMovedOverPlot(static_cast<QMouseEvent*>(event)); break;
     case QEvent::Leave: mouseLeftPlot(); break;
     case QEvent::MouseButtonDblClick: resetZoom(); break;
@@ -369,7 +406,7 @@ bool PlotTile::eventFilter(QObject* watched, QEvent* event)
     return QWidget::eventFilter(watched, event);
 }
 
-// The crosshair by keys: left and right, in larger strides with Shift; Enter is a click there.
+// The crosshair by keys: left and right, in larger strides with Shift; Enter is a click there, Shift+Enter a click with Shift.
 bool PlotTile::movedByKey(QKeyEvent* event)
 {
     const QCPRange range = m_plot->xAxis->range();
@@ -381,7 +418,9 @@ bool PlotTile::movedByKey(QKeyEvent* event)
     case Qt::Key_Escape: mouseLeftPlot(); return true;
     case Qt::Key_Return:
     case Qt::Key_Enter:
-        if (m_crosshairX)
+        if (m_crosshairX && event->modifiers().testFlag(Qt::ShiftModifier))
+            toggleAnchor(*m_crosshairX);
+        else if (m_crosshairX)
             Q_EMIT clickedAt(*m_crosshairX);
         return m_crosshairX.has_value();
     default: return false;
@@ -396,6 +435,16 @@ void PlotTile::moveCrosshair(std::optional<double> x)
         showCrosshair(x);
 }
 
+// One that is there already goes, wherever the click was: the next one says where from.
+void PlotTile::toggleAnchor(double x)
+{
+    const auto place = m_anchorX ? std::nullopt : std::optional(x);
+    if (m_group)
+        m_group->setAnchor(place);
+    else
+        showAnchor(place);
+}
+
 void PlotTile::mouseMovedOverPlot(QMouseEvent* event)
 {
     moveCrosshair(m_plot->xAxis->pixelToCoord(event->position().x()));
@@ -405,25 +454,21 @@ void PlotTile::mouseLeftPlot() { moveCrosshair(std::nullopt); }
 
 void PlotTile::plotClicked(QMouseEvent* event)
 {
-    Q_EMIT clickedAt(m_plot->xAxis->pixelToCoord(event->position().x()));
+    const double x = m_plot->xAxis->pixelToCoord(event->position().x());
+    if (event->modifiers().testFlag(Qt::ShiftModifier))
+        toggleAnchor(x);
+    else
+        Q_EMIT clickedAt(x);
 }
 
 void PlotTile::showEvent(QShowEvent* event)
 {
     QWidget::showEvent(event);
     if (m_isDirty)
-        replotNow();
+        drawSoon();
 }
 
 QSize PlotTile::sizeHint() const { return { 380, 240 }; }
 QSize PlotTile::minimumSizeHint() const { return { 200, 150 }; }
-
-void CrosshairGroup::move(std::optional<double> x)
-{
-    if (x == m_position)
-        return;
-    m_position = x;
-    Q_EMIT moved(x);
-}
 
 } // namespace midpoint::gui

@@ -28,8 +28,8 @@ class QTimer;
 
 namespace midpoint::gui {
 
+class PlotGroup;
 class Theme;
-class CrosshairGroup;
 
 struct AxisTitles {
     QString x;
@@ -58,7 +58,7 @@ public:
     void setPlaceholder(const QString& text); // shown instead of the plot while there is nothing to draw
     QString placeholder() const;
     void setMarkers(std::vector<PlotMarker> markers);
-    void setCrosshairGroup(CrosshairGroup* group);
+    void setGroup(PlotGroup* group);
     void setExportDescription(const QString& text) { m_exportDescription = text; } // run name, step range, smoothing
 
     bool isLogX() const { return m_logX; }
@@ -76,6 +76,7 @@ public:
     QSize sizeHint() const override;
     QSize minimumSizeHint() const override;
     int replotsDone() const { return m_replotsDone; }
+    bool drawInTurn(); // of its group; false: nothing was to be drawn
     void settle(); // what is due is drawn at once: before a picture of the window is taken
 
 Q_SIGNALS:
@@ -85,6 +86,7 @@ Q_SIGNALS:
 
 public Q_SLOTS:
     void showCrosshair(std::optional<double> x);
+    void showAnchor(std::optional<double> x);
 
 protected:
     QCustomPlot* plot() const { return m_plot; }
@@ -97,8 +99,10 @@ protected:
     virtual void applyTheme();
     virtual bool zoomsByUser() const { return true; }
     virtual bool hasAirBeside() const { return false; } // between the outermost points and the frame
-    void scheduleReplot();      // coalesced: at most ten times a second, twice when the window is not active, never when hidden
+    // Coalesced: at most ten times a second, twice when the window is not active, never when hidden or scrolled out of sight.
+    void scheduleReplot();
     bool isZoomed() const { return m_isZoomed; }
+    std::optional<double> anchor() const { return m_anchorX; }
     bool eventFilter(QObject* watched, QEvent* event) override;
     void showEvent(QShowEvent* event) override;
     virtual void mouseMovedOverPlot(QMouseEvent* event);
@@ -115,8 +119,12 @@ private:
     void paintPicture(QCPPainter& painter, const PictureLayout& layout) const;
     bool movedByKey(QKeyEvent* event);
     void moveCrosshair(std::optional<double> x);
+    void placeLine(QCPItemStraightLine* line, std::optional<double> x);
+    void toggleAnchor(double x);
     void buildMenu();
-    void replotNow();
+    bool replotNow();
+    bool isInSight() const;
+    void drawSoon();
     void drawMarkers();
     Range widened(const Range& x) const;
     void updateLegend();
@@ -138,8 +146,10 @@ private:
     QCPItemText* m_note;
     QCPItemStraightLine* m_crosshair;
     std::vector<PlotMarker> m_markers;
-    QPointer<CrosshairGroup> m_group;
+    QPointer<PlotGroup> m_group;
     std::optional<double> m_crosshairX;
+    QCPItemStraightLine* m_anchor;
+    std::optional<double> m_anchorX;
     QString m_exportDescription;
     QTimer* m_replotTimer;
     bool m_isWholeX = false;
@@ -147,24 +157,9 @@ private:
     bool m_logY = false;
     bool m_isZoomed = false;
     bool m_isDirty = true;
+    bool m_isOwed = false; // was to draw while it was out of sight
     qint64 m_lastShrinkMs = 0;
     int m_replotsDone = 0;
-};
-
-// Tiles of a group show the crosshair at the same x, and a click in one tells all.
-class CrosshairGroup : public QObject {
-    Q_OBJECT
-public:
-    using QObject::QObject;
-    void move(std::optional<double> x);
-    std::optional<double> position() const { return m_position; }
-
-Q_SIGNALS:
-    void moved(std::optional<double> x);
-    void zoomed(QObject* source, double lower, double upper);
-
-private:
-    std::optional<double> m_position;
 };
 
 } // namespace midpoint::gui
