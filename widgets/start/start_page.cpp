@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/start/start_page.h"
 
+#include "backend/core/error.h"
+#include "backend/launch/held_runs.h"
+#include "backend/launch/run_folder.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/common/empty_hint.h"
 #include "widgets/common/run_state_style.h"
@@ -14,6 +17,7 @@
 #include <QLabel>
 #include <QListWidget>
 #include <QPushButton>
+#include <QTimer>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -21,6 +25,8 @@
 namespace midpoint::gui {
 
 namespace {
+
+constexpr int kActiveMs = 5000; // runs come and go slowly
 
 QLabel* headingLabel(const QString& text, QWidget* parent)
 {
@@ -37,10 +43,11 @@ QLabel* headingLabel(const QString& text, QWidget* parent)
 StartPage::StartPage(Workbench& workbench, std::filesystem::path workspace, QWidget* parent)
     : Page(workbench, QStringLiteral("startPage"), parent)
     , m_workspace(std::move(workspace))
+    , m_activeTimer(new QTimer(this))
     , m_projects(new QListWidget(this))
     , m_recent(new QListWidget(this))
     , m_runs(new QListWidget(this))
-    , m_runsTitle(headingLabel(tr("Runs of this project"), this))
+    , m_runsTitle(headingLabel(tr("Runs"), this))
 {
     auto* outer = new QHBoxLayout(this);
     outer->addStretch(1);
@@ -62,9 +69,10 @@ StartPage::StartPage(Workbench& workbench, std::filesystem::path workspace, QWid
     outer->addLayout(column, 14);
     outer->addStretch(1);
     connect(&workbench.project, &ProjectModel::runsChanged, this, &StartPage::refreshRuns);
+    m_activeTimer->setInterval(kActiveMs);
+    connect(m_activeTimer, &QTimer::timeout, this, &StartPage::findActive);
     setRecent({});
     refreshRuns();
-    findProjects();
 }
 
 void StartPage::buildLists(QVBoxLayout* layout)
@@ -110,13 +118,41 @@ void StartPage::buildLists(QVBoxLayout* layout)
     m_recent->setObjectName(QStringLiteral("recentProjects"));
     m_recent->setAccessibleName(tr("Projects and runs opened before"));
     m_runs->setObjectName(QStringLiteral("projectRuns"));
-    m_runs->setAccessibleName(tr("Runs of this project"));
+    m_runs->setAccessibleName(tr("Runs that go on on this machine, and those of the project"));
     new EmptyHint(m_projects, tr("No configurations in %1.").arg(qs(m_workspace / "projects")));
     new EmptyHint(m_runs, tr("No runs yet. Start the demo, or configure a new run."));
     new EmptyHint(m_recent, tr("Nothing yet. Open a folder, or drop one on this window."));
     connect(open, &QPushButton::clicked, this, &StartPage::browseRequested);
     connect(newRun, &QPushButton::clicked, this, [this] { Q_EMIT screenRequested(QStringLiteral("configure")); });
     connect(openRuns, &QPushButton::clicked, this, [this] { Q_EMIT screenRequested(QStringLiteral("runs")); });
+}
+
+void StartPage::activated()
+{
+    findProjects();
+    findActive();
+    m_activeTimer->start();
+}
+
+void StartPage::deactivated() { m_activeTimer->stop(); }
+
+void StartPage::findActive()
+{
+    m_background.run([this]() -> std::function<void()> {
+        std::vector<std::pair<std::filesystem::path, launch::RunState>> found;
+        try {
+            for (const std::filesystem::path& run : launch::runsHeldOnThisMachine())
+                found.emplace_back(run, launch::observeState(launch::RunFolder::open(run)));
+        } catch (const Error&) {
+            return [] { }; // a run's folder went meanwhile: the next look is soon
+        }
+        return [this, found = std::move(found)]() mutable {
+            if (found == m_active)
+                return;
+            m_active = std::move(found);
+            refreshRuns();
+        };
+    });
 }
 
 // What lies in projects/, each with what it says of itself; read on a thread of the pool.
@@ -191,11 +227,16 @@ void StartPage::refreshRuns()
     std::stable_sort(newest.begin(), newest.end(), [](const auto& a, const auto& b) { return a->startedMs > b->startedMs; });
     newest.resize(std::min(newest.size(), kMaximumShown));
     m_runs->clear();
-    for (const auto& run : newest) {
-        auto* item = new QListWidgetItem(tr("%1   %2   step %3 of %4").arg(stateText(run->state), qs(run->name)).arg(run->step).arg(run->totalSteps), m_runs);
-        item->setData(Qt::UserRole, qs(run->path));
-        item->setToolTip(qs(run->path));
-    }
+    const auto add = [this](const QString& text, const std::filesystem::path& path) {
+        auto* item = new QListWidgetItem(text, m_runs);
+        item->setData(Qt::UserRole, qs(path));
+        item->setToolTip(qs(path));
+    };
+    for (const auto& [path, state] : m_active)
+        if (path.parent_path() != workbench().project.runsFolder())
+            add(tr("%1   %2   in %3").arg(stateText(state), qs(path.filename()), qs(path.parent_path())), path);
+    for (const auto& run : newest)
+        add(tr("%1   %2   step %3 of %4").arg(stateText(run->state), qs(run->name)).arg(run->step).arg(run->totalSteps), run->path);
 }
 
 } // namespace midpoint::gui

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "widgets/common/page.h"
+#include "backend/launch/run_state.h"
 #include "widgets/viewmodels/background.h"
 
 #include <filesystem>
@@ -10,6 +11,7 @@
 
 class QLabel;
 class QListWidget;
+class QTimer;
 class QPushButton;
 class QVBoxLayout;
 
@@ -19,6 +21,8 @@ class StartPage : public Page {
     Q_OBJECT
 public:
     StartPage(Workbench& workbench, std::filesystem::path workspace, QWidget* parent);
+    void activated() override;
+    void deactivated() override;
     void setRecent(const QStringList& paths);
 
 Q_SIGNALS:
@@ -30,10 +34,13 @@ private:
     void buildDemo(QVBoxLayout* layout);
     void buildLists(QVBoxLayout* layout);
     void findProjects();
+    void findActive();
     void refreshRuns();
 
     std::filesystem::path m_workspace; // holds projects/ and runs/
     Background m_background { this };
+    std::vector<std::pair<std::filesystem::path, launch::RunState>> m_active; // runs that go on anywhere on this machine
+    QTimer* m_activeTimer;
     QListWidget* m_projects;
     QListWidget* m_recent;
     QListWidget* m_runs;

@@ -1,10 +1,13 @@
 #include "backend/core/error.h"
 #include "backend/launch/exit_record.h"
+#include "backend/launch/held_runs.h"
 #include "backend/launch/run_folder.h"
 #include "backend/launch/supervisor.h"
 #include "tests/support/fixtures.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -97,6 +100,27 @@ TEST(RunLock, SecondHolder_IsRefusedUntilTheFirstLetsGo)
     EXPECT_EQ(lockHolder(folder), std::nullopt);
     EXPECT_EQ(lastLockHolder(folder)->pid, ::getpid());
     RunLock::acquire(folder);
+}
+
+TEST(RunLock, HeldOnes_AreFoundWhereverTheyLie)
+{
+    test::TemporaryFolder temporary;
+    const RunFolder folder = RunFolder::create(std::filesystem::canonical(temporary.path()) / "deep" / "run");
+    const auto isFound = [&] {
+        const auto runs = runsHeldOnThisMachine();
+        return std::find(runs.begin(), runs.end(), folder.path()) != runs.end();
+    };
+    EXPECT_FALSE(isFound());
+    {
+        const RunLock lock = RunLock::acquire(folder);
+        EXPECT_TRUE(isFound());
+        const int onlyLookedAt = ::open(folder.lock().c_str(), O_RDONLY | O_CLOEXEC);
+        EXPECT_TRUE(isFound());
+        ::close(onlyLookedAt);
+    }
+    const int onlyLookedAt = ::open(folder.lock().c_str(), O_RDONLY | O_CLOEXEC);
+    EXPECT_FALSE(isFound()) << "an open file is no lock";
+    ::close(onlyLookedAt);
 }
 
 TEST(ExitRecord, EveryField_RoundTrips)
