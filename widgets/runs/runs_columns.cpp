@@ -50,6 +50,11 @@ std::vector<ColumnSpec> RunsPage::makeColumns() const
         [this](std::size_t i) { return static_cast<double>(row(i).step); }, {} });
     columns.push_back({ tr("curve"), tr("Reward over steps"), [](std::size_t) { return QString(); }, {}, {} });
     columns.push_back(metricColumn(tr("reward"), tr("Mean reward of the last step"), [value](std::size_t i) { return value(i, metric_names::kReward); }));
+    columns.push_back(metricColumn(tr("reward ~"), tr("Moving average of the reward, with weight %1, at the last step: single steps are noisy").arg(kRewardSmoothing),
+        [this, missing](std::size_t i) { return row(i).smoothReward.value_or(missing); }));
+    columns.back().tooltip = [this](std::size_t i) {
+        return row(i).bestReward ? tr("best single step: %1 @ %2").arg(number(row(i).bestReward->value)).arg(row(i).bestReward->step) : QString();
+    };
     columns.push_back({ tr("best accuracy"), tr("Best held-out accuracy and its step"),
         [this](std::size_t i) { return row(i).bestAccuracy ? tr("%1 @ %2").arg(number(row(i).bestAccuracy->value)).arg(row(i).bestAccuracy->step) : QStringLiteral("-"); },
         [this, missing](std::size_t i) { return row(i).bestAccuracy ? row(i).bestAccuracy->value : missing; },

@@ -2,6 +2,7 @@
 // The lower half of the Runs screen: curves of the compared runs over each other, and the settings in which they differ.
 #include "widgets/runs/runs_page.h"
 
+#include "widgets/common/empty_hint.h"
 #include "widgets/common/table_support.h"
 #include "widgets/plot/curve_tile.h"
 #include "widgets/viewmodels/format.h"
@@ -11,6 +12,7 @@
 #include "widgets/viewmodels/rows_model.h"
 #include "widgets/viewmodels/run_model.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QLabel>
 #include <QSplitter>
@@ -65,10 +67,16 @@ void RunsPage::buildCompare(QSplitter* split)
     m_differenceTitle->setFont(theme().strongFont());
     m_differenceTitle->setObjectName(QStringLiteral("differenceTitle"));
     m_differenceTitle->setWordWrap(true);
-    rightLayout->addWidget(m_differenceTitle);
+    m_allSettings->setObjectName(QStringLiteral("allSettings"));
+    m_allSettings->setToolTip(tr("Also the settings that are the same in all compared runs"));
+    auto* titleBar = new QHBoxLayout;
+    titleBar->addWidget(m_differenceTitle, 1);
+    titleBar->addWidget(m_allSettings);
+    rightLayout->addLayout(titleBar);
     rightLayout->addWidget(m_differences, 1);
     styleTable(m_differences, QStringLiteral("differenceTable"), tr("Settings in which the compared runs differ"));
     m_differences->setModel(m_differenceModel);
+    m_differenceHint = new EmptyHint(m_differences, {});
     pane->addWidget(left);
     pane->addWidget(right);
     pane->setStretchFactor(0, 3);
@@ -76,6 +84,7 @@ void RunsPage::buildCompare(QSplitter* split)
     split->addWidget(pane);
     connect(m_metric, &QComboBox::currentTextChanged, this, [this] { m_overlayTimer->start(); });
     connect(m_quantity, &QComboBox::currentIndexChanged, this, &RunsPage::showOverlay);
+    connect(m_allSettings, &QCheckBox::toggled, this, &RunsPage::refreshDifferences);
 }
 
 // Only the runs that are new or changed are looked through: of thousands, a few are going on.
@@ -165,13 +174,16 @@ void RunsPage::refreshDifferences()
         for (const auto& [key, value] : run->settings)
             keys.insert(key);
     }
+    std::size_t differing = 0;
     for (const std::string& key : keys) {
         Difference difference { qs(key), {} };
         for (const RunSummary* run : compared) {
             const auto found = run->settings.find(key);
             difference.values << (found == run->settings.end() ? QStringLiteral("-") : unquoted(found->second));
         }
-        if (difference.values.count(difference.values.front()) != difference.values.size())
+        const bool differs = difference.values.count(difference.values.front()) != difference.values.size();
+        differing += differs ? 1 : 0;
+        if (differs || m_allSettings->isChecked())
             m_differenceRows.push_back(std::move(difference));
     }
     std::vector<ColumnSpec> columns;
@@ -186,8 +198,8 @@ void RunsPage::refreshDifferences()
     constexpr int kWidestValue = 120;
     for (int column = 0; column < m_differenceModel->columnCount(); ++column)
         m_differences->setColumnWidth(column, std::min(m_differences->columnWidth(column) + 8, column == 0 ? kWidestKey : kWidestValue));
-    m_differenceTitle->setText(compared.size() < 2 ? tr("Settings that differ: choose at least two runs")
-                                                   : tr("Settings that differ: %1 of %2").arg(m_differenceRows.size()).arg(keys.size()));
+    m_differenceTitle->setText(compared.size() < 2 ? tr("Settings that differ") : tr("Settings that differ: %1 of %2").arg(differing).arg(keys.size()));
+    m_differenceHint->setHint(compared.size() < 2 ? tr("Choose at least two runs to see in which settings they differ.") : tr("These runs have the same settings."));
 }
 
 } // namespace midpoint::gui

@@ -15,8 +15,12 @@
 #include "widgets/viewmodels/run_filter.h"
 #include "widgets/viewmodels/run_model.h"
 
+#include <QApplication>
+#include <QCheckBox>
+#include <QClipboard>
 #include <QComboBox>
 #include <QDateTime>
+#include <QDesktopServices>
 #include <QDoubleSpinBox>
 #include <QHeaderView>
 #include <QInputDialog>
@@ -25,10 +29,12 @@
 #include <QLineEdit>
 #include <QMenu>
 #include <QMessageBox>
+#include <QPainter>
 #include <QSplitter>
 #include <QTableView>
 #include <QTimer>
 #include <QToolButton>
+#include <QUrl>
 
 #include <algorithm>
 #include <cmath>
@@ -46,6 +52,7 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     , m_metric(new QComboBox(this))
     , m_quantity(new QComboBox(this))
     , m_overlayTile(new CurveTile(theme(), QStringLiteral("plotOverlay"), tr("Compared runs"), { tr("training step"), QString() }, this))
+    , m_allSettings(new QCheckBox(tr("all settings"), this))
     , m_differences(new QTableView(this))
     , m_differenceModel(new RowsModel(this))
     , m_differenceTitle(new QLabel(this))
@@ -132,7 +139,7 @@ void RunsPage::buildTable()
         [this](const std::string& name) { return workbench().project.compared().count(name) > 0; }, m_table));
     m_table->installEventFilter(this);
     m_table->horizontalHeader()->setStretchLastSection(false);
-    constexpr int kWidths[] = { 30, 220, 120, 120, 90, 70, 120, 70, 90, 90, 90, 80, 140 };
+    constexpr int kWidths[] = { 30, 210, 116, 96, 90, 66, 72, 116, 70, 84, 76, 86, 76, 140 };
     for (int i = 0; i < static_cast<int>(std::size(kWidths)); ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     new EmptyHint(m_table, tr("No runs here. Start the demo on the Start screen, or configure a new run (Ctrl+N)."));
@@ -288,6 +295,33 @@ void RunsPage::editTags()
         });
 }
 
+// Six hues that everyone can tell apart, each also dashed and dotted.
+void RunsPage::chooseColor()
+{
+    const RunSummary* run = selected();
+    if (run == nullptr)
+        return;
+    constexpr int kDashes = 3;
+    const QString lines[kDashes] = { tr("solid"), tr("dashed"), tr("dotted") };
+    auto* menu = new QMenu(this);
+    menu->setObjectName(QStringLiteral("runColors"));
+    menu->setAttribute(Qt::WA_DeleteOnClose);
+    for (int i = 0; i < Theme::kSeriesCount * kDashes; ++i) {
+        QPixmap sample(QSize(36, 12) * devicePixelRatioF());
+        sample.setDevicePixelRatio(devicePixelRatioF());
+        sample.fill(Qt::transparent);
+        QPainter painter(&sample);
+        painter.setPen(QPen(theme().series(i), 3, Theme::seriesDash(i)));
+        painter.drawLine(2, 6, 34, 6);
+        painter.end();
+        QAction* action = menu->addAction(QIcon(sample), tr("colour %1, %2").arg(i % Theme::kSeriesCount + 1).arg(lines[i / Theme::kSeriesCount]));
+        action->setCheckable(true);
+        action->setChecked(i == run->color);
+        connect(action, &QAction::triggered, this, [this, i, name = run->name] { workbench().project.changeNotes(name, [i](RunNotes& notes) { notes.color = i; }); });
+    }
+    menu->popup(m_table->viewport()->mapToGlobal(m_table->visualRect(m_table->currentIndex()).bottomLeft()));
+}
+
 void RunsPage::trashSelected()
 {
     const RunSummary* run = selected();
@@ -318,12 +352,15 @@ void RunsPage::showMenu(const QPoint& position)
     menu->setAttribute(Qt::WA_DeleteOnClose);
     const std::filesystem::path path = run->path;
     menu->addAction(tr("Open"), this, &RunsPage::openSelected);
-    for (const char* id : { "runs.compare", "runs.star", "runs.tags", "runs.note" })
+    for (const char* id : { "runs.compare", "runs.star", "runs.color", "runs.tags", "runs.note" })
         menu->addAction(workbench().actions.action(QString::fromUtf8(id)));
     menu->addSeparator();
     menu->addAction(tr("New run with these settings"), this, [this, path] { Q_EMIT cloneRequested(path); });
     QAction* resume = menu->addAction(tr("Resume"), this, [this, path] { Q_EMIT resumeRequested(path); });
     resume->setEnabled(!launch::isActive(run->state.kind));
+    menu->addSeparator();
+    menu->addAction(tr("Open folder"), this, [path] { QDesktopServices::openUrl(QUrl::fromLocalFile(qs(path))); });
+    menu->addAction(tr("Copy path"), this, [path] { QApplication::clipboard()->setText(qs(path)); });
     menu->addSeparator();
     menu->addAction(workbench().actions.action(QStringLiteral("runs.trash")));
     menu->popup(m_table->viewport()->mapToGlobal(position));

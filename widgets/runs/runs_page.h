@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 
+class QCheckBox;
 class QComboBox;
 class QDoubleSpinBox;
 class QLabel;
@@ -27,6 +28,7 @@ namespace midpoint::gui {
 
 class CommandPalette;
 class CurveTile;
+class EmptyHint;
 class RowsModel;
 struct ColumnSpec;
 
@@ -41,6 +43,7 @@ public:
     void toggleStar();
     void editNote();
     void editTags();
+    void chooseColor();
     void trashSelected();
     void setXQuantity(XQuantity quantity);
     void openSelected();
@@ -80,8 +83,10 @@ private:
     QComboBox* m_metric;
     QComboBox* m_quantity;
     CurveTile* m_overlayTile;
+    QCheckBox* m_allSettings;
     QTableView* m_differences;
     RowsModel* m_differenceModel;
+    EmptyHint* m_differenceHint = nullptr;
     QLabel* m_differenceTitle;
     QTimer* m_overlayTimer;
     CommandPalette* m_columnPalette = nullptr;

@@ -102,6 +102,7 @@ void MainWindow::declareRunActions()
     };
     a.add({ "runs.compare", tr("Compare"), runs, "compare", { QKeySequence(QStringLiteral("C")) }, tr("Add the chosen runs to the comparison, or take them out (Space)") }, onRuns(&RunsPage::toggleCompared));
     a.add({ "runs.star", tr("Star"), runs, "star", { QKeySequence(QStringLiteral("S")) }, tr("Starred runs stand on top and cannot be removed") }, onRuns(&RunsPage::toggleStar));
+    a.add({ "runs.color", tr("Colour…"), runs, {}, { QKeySequence(QStringLiteral("L")) }, tr("Colour and line of the run in every plot") }, onRuns(&RunsPage::chooseColor));
     a.add({ "runs.note", tr("Note…"), runs, {}, { QKeySequence(Qt::Key_F2) } }, onRuns(&RunsPage::editNote));
     a.add({ "runs.tags", tr("Tags…"), runs, {}, { QKeySequence(QStringLiteral("T")) } }, onRuns(&RunsPage::editTags));
     a.add({ "runs.trash", tr("Move to trash"), runs, "trash", { QKeySequence::Delete } }, onRuns(&RunsPage::trashSelected));
@@ -223,6 +224,8 @@ void MainWindow::showCheatSheet()
     html += QStringLiteral("<tr><td colspan=2><h3>%1</h3></td></tr>").arg(tr("Mouse"));
     html += QStringLiteral("<tr><td><b>%1</b></td><td>%2</td></tr>").arg(tr("Ctrl+wheel, drag"), tr("zoom and move a plot; double click resets"));
     html += QStringLiteral("<tr><td><b>%1</b></td><td>%2</td></tr>").arg(tr("click on a curve"), tr("look at that step on Difficulty, Buffer and Rollouts"));
+    html += QStringLiteral("<tr><td><b>%1</b></td><td>%2</td></tr>").arg(tr("Shift+click"), tr("fix a second line; values then show their difference to it"));
+    html += QStringLiteral("<tr><td><b>%1</b></td><td>%2</td></tr>").arg(tr("drag over points"), tr("list the prompts within the rectangle"));
     text->setHtml(html + QStringLiteral("</table>"));
     auto* layout = new QVBoxLayout(dialog);
     layout->addWidget(text);

@@ -33,6 +33,8 @@ struct BestValue {
 
 using RunNotes = store::RunNotes; // what the user said about a run; kept in project.db, never in the run
 
+constexpr double kRewardSmoothing = 0.9; // of the reward that runs are sorted by: single steps are noisy
+
 struct RunSummary {
     std::filesystem::path path;
     std::string name;
@@ -47,6 +49,7 @@ struct RunSummary {
     std::string accuracyMetric;                // the metric behind them
     std::optional<BestValue> bestAccuracy;
     std::optional<BestValue> bestReward;
+    std::optional<double> smoothReward;        // moving average of weight kRewardSmoothing at the last step
     std::vector<float> spark;                  // reward over steps, thinned
     std::string problem;                       // why the run cannot be read
     RunNotes notes;

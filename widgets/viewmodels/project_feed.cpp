@@ -10,6 +10,7 @@
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/project_model.h"
 #include "widgets/viewmodels/run_feed.h"
+#include "widgets/viewmodels/series.h"
 #include "widgets/viewmodels/x_quantity.h"
 
 #include <QElapsedTimer>
@@ -78,6 +79,12 @@ std::optional<BestValue> bestOf(const store::Series& series)
         if (std::isfinite(series.values[i]) && (!best || series.values[i] > best->value))
             best = BestValue { series.values[i], series.steps[i] };
     return best;
+}
+
+std::optional<double> lastFinite(const std::vector<double>& values)
+{
+    const auto found = std::find_if(values.rbegin(), values.rend(), [](double value) { return std::isfinite(value); });
+    return found == values.rend() ? std::nullopt : std::optional(*found);
 }
 
 std::vector<float> thinned(const std::vector<double>& values)
@@ -202,6 +209,7 @@ std::shared_ptr<const RunSummary> ProjectFeed::summarise(const fs::path& folder)
             summary->settings[key] = value;
         const store::Series reward = reader.series(metric_names::kReward);
         summary->bestReward = bestOf(reward);
+        summary->smoothReward = lastFinite(smoothed(reward.values, kRewardSmoothing));
         summary->spark = thinned(reward.values);
         for (const auto& [name, value] : summary->last)
             if (summary->accuracyMetric.empty() && metric_names::isHeldOutAccuracy(name))
