@@ -13,7 +13,8 @@ int runGui(const Words& words)
     if (std::find_if(words.begin(), words.end(), [](const std::string& word) { return word == "--help" || word == "-h"; }) != words.end()) {
         std::cout << "Opens the window, on a project folder, a run folder or a run's database if one is named.\n\n"
                      "usage: midpoint gui [PROJECT|RUN]\n"
-                     "       midpoint gui --screenshots DIR RUN    render every screen to PNG, needs no display\n";
+                     "       midpoint gui --screenshots DIR RUN    render every screen to PNG, needs no display\n"
+                     "                     [--size 1440x900]         size of the window in the pictures\n";
         return 0;
     }
     const bool needsDisplay = std::find(words.begin(), words.end(), "--screenshots") == words.end();

@@ -3,6 +3,7 @@
 #include "tests/support/fake_run.h"
 #include "tests/support/held_database.h"
 #include "tests/widgets/window_fixture.h"
+#include "widgets/common/action_registry.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/project_model.h"
 
@@ -10,7 +11,11 @@
 #include <QTableView>
 #include <QToolButton>
 
+#include <fcntl.h>
 #include <set>
+#include <string>
+#include <sys/mount.h>
+#include <unistd.h>
 
 namespace midpoint::gui {
 namespace {
@@ -164,6 +169,67 @@ TEST_F(BrokenRunsTest, ProjectDatabaseThatCannotBeOpened_IsNamedAndRunsAreShown)
     EXPECT_TRUE(isStripShown()) << "it is still so";
     click(child<QToolButton>("troubleDismiss"));
     EXPECT_FALSE(isStripShown());
+}
+
+// A file system of its own that can be filled to the last byte; only root may mount it.
+class SmallDisk {
+public:
+    explicit SmallDisk(const fs::path& place)
+        : m_place(place)
+    {
+        fs::create_directories(place);
+        m_isMounted = ::mount("tmpfs", place.c_str(), "tmpfs", 0, "size=8m") == 0;
+    }
+    ~SmallDisk()
+    {
+        if (m_isMounted)
+            ::umount2(m_place.c_str(), MNT_DETACH);
+    }
+    SmallDisk(const SmallDisk&) = delete;
+    SmallDisk& operator=(const SmallDisk&) = delete;
+    bool isMounted() const { return m_isMounted; }
+    void fill() const
+    {
+        const int file = ::open((m_place / "filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        const std::string block(4096, 'x');
+        while (::write(file, block.data(), block.size()) > 0) { }
+        ::close(file);
+    }
+    void empty() const { fs::remove(m_place / "filler"); }
+
+private:
+    fs::path m_place;
+    bool m_isMounted = false;
+};
+
+TEST_F(BrokenRunsTest, FullDisk_NamesTheFileThatCannotBeSaved_AndRecovers)
+{
+    const SmallDisk disk(folder / "disk");
+    if (!disk.isMounted())
+        GTEST_SKIP() << "only root may mount a small file system";
+    const fs::path project = folder / "disk" / "project";
+    test::writeFakeRun(project / "runs" / "good", {});
+    window->openPath(project);
+    auto* table = child<QTableView>("runsTable");
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 1; }));
+    disk.fill();
+    ASSERT_EQ(fs::space(folder / "disk").available, 0u);
+    const auto before = filesBelow(project / "runs");
+    table->selectRow(0);
+    window->actions().action(QStringLiteral("runs.star"))->trigger();
+    ASSERT_TRUE(waitFor([this] { return isStripShown(); }));
+    EXPECT_TRUE(strip().contains(qs(project / "project.db"))) << qPrintable(strip());
+    EXPECT_TRUE(strip().contains(QStringLiteral("full"))) << qPrintable(strip());
+    EXPECT_TRUE(strip().contains(QStringLiteral("runs are not affected"))) << qPrintable(strip());
+    openRun(project / "runs" / "good");
+    visitAll();
+    EXPECT_EQ(run().header().step, 60) << "a run is read without writing";
+    EXPECT_EQ(filesBelow(project / "runs"), before);
+    disk.empty();
+    window->showScreen(QStringLiteral("runs"));
+    window->actions().action(QStringLiteral("runs.star"))->trigger();
+    EXPECT_TRUE(waitFor([this] { return !isStripShown(); })) << "what went wrong is over";
+    window.reset(); // its readers go before the disk
 }
 
 } // namespace

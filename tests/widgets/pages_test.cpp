@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Single screens, found by object name and driven by clicks and keys.
+#include "backend/launch/run_folder.h"
 #include "tests/support/fake_run.h"
 #include "tests/widgets/window_fixture.h"
 #include "widgets/common/action_registry.h"
@@ -13,6 +14,8 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
+#include <QListWidget>
+#include <QMenu>
 #include <QPushButton>
 #include <QTableView>
 #include <QToolButton>
@@ -58,10 +61,51 @@ TEST_F(PagesTest, Runs_FilterCompareAndDifferences)
     for (int row = 0; row < differences->model()->rowCount(); ++row)
         keys << differences->model()->index(row, 0).data().toString();
     EXPECT_EQ(keys, (QStringList { "run.name", "selection.strategy" })) << "identical settings are hidden";
+    QTest::mouseClick(child<QCheckBox>("allSettings"), Qt::LeftButton);
+    EXPECT_GT(differences->model()->rowCount(), 2);
     auto* overlay = child<CurveTile>("plotOverlay");
     ASSERT_TRUE(waitFor([&] { return overlay->curves().size() == 2; }));
     QTest::keyClick(table, Qt::Key_Return);
     EXPECT_EQ(window->currentScreen(), "live");
+}
+
+TEST_F(PagesTest, Runs_ColourBelongsToTheRunAndIsKept)
+{
+    const auto colorOfAlpha = [this] {
+        for (const auto& run : window->workbench().project.runs())
+            if (run->name == "alpha")
+                return run->color;
+        return -1;
+    };
+    window->openPath(folder.path());
+    auto* table = child<QTableView>("runsTable");
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 2; }));
+    QTest::keyClicks(child<QLineEdit>("runFilter"), QStringLiteral("alpha"));
+    table->selectRow(0);
+    window->actions().action(QStringLiteral("runs.color"))->trigger();
+    auto* menu = child<QMenu>("runColors");
+    menu->actions().at(9)->trigger();
+    menu->close();
+    ASSERT_TRUE(waitFor([&] { return colorOfAlpha() == 9; }));
+    reopen();
+    window->openPath(folder.path());
+    EXPECT_TRUE(waitFor([&] { return colorOfAlpha() == 9; }));
+}
+
+TEST_F(PagesTest, Start_ShowsRunsThatGoOnElsewhere)
+{
+    const launch::RunFolder elsewhere = launch::RunFolder::create(std::filesystem::canonical(folder.path()) / "server" / "gamma");
+    const launch::RunLock lock = launch::RunLock::acquire(elsewhere);
+    window->showScreen(QStringLiteral("start"));
+    auto* list = child<QListWidget>("projectRuns");
+    QListWidgetItem* found = nullptr;
+    ASSERT_TRUE(waitFor([&] {
+        for (int i = 0; i < list->count(); ++i)
+            if (list->item(i)->data(Qt::UserRole).toString() == QString::fromStdString(elsewhere.path().string()))
+                found = list->item(i);
+        return found != nullptr;
+    }));
+    EXPECT_TRUE(found->text().contains(QStringLiteral("STARTING"))) << found->text().toStdString();
 }
 
 TEST_F(PagesTest, Live_SmoothingAndQuantityReachThePlots)
@@ -98,6 +142,20 @@ TEST_F(PagesTest, Difficulty_TableFiltersAndShowsHistory)
     ASSERT_TRUE(waitFor([&] { return history->title().contains(QStringLiteral("prompt 3")) && !history->intervals().empty(); }));
     child<QComboBox>("difficultySet")->setCurrentIndex(1);
     ASSERT_TRUE(waitFor([&] { return values->values()[7].value != QStringLiteral("0"); }));
+}
+
+TEST_F(PagesTest, Difficulty_SearchStaysWhenAnotherRunIsOpened)
+{
+    openAlpha();
+    window->showScreen(QStringLiteral("difficulty"));
+    auto* table = child<QTableView>("promptTable");
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 200; }));
+    QTest::keyClicks(child<QLineEdit>("promptFilter"), QStringLiteral("source:easy"));
+    EXPECT_EQ(table->model()->rowCount(), 100);
+    window->openPath(folder.path() / "runs" / "beta");
+    EXPECT_EQ(table->model()->rowCount(), 0) << "its prompts are not read yet";
+    window->showScreen(QStringLiteral("difficulty"));
+    EXPECT_TRUE(waitFor([&] { return table->model()->rowCount() == 100; }));
 }
 
 TEST_F(PagesTest, Difficulty_WithoutPredictions_SaysWhy)
@@ -224,6 +282,7 @@ TEST_F(PagesTest, Log_HoldsEventsAndFileLines)
 TEST_F(PagesTest, Configure_TypingFindsErrorsAndUndoMendsThem)
 {
     window->showScreen(QStringLiteral("configure"));
+    ASSERT_TRUE(waitFor([this] { return window->findChild<QLineEdit*>(QStringLiteral("edit.selection.target")) != nullptr; })) << "the form grows row by row";
     auto* edit = child<QLineEdit>("edit.selection.target");
     ASSERT_TRUE(waitFor([&] { return !edit->text().isEmpty(); }));
     edit->selectAll();

@@ -9,6 +9,7 @@
 #include "widgets/plot/bar_tile.h"
 #include "widgets/plot/curve_tile.h"
 #include "widgets/plot/map_tile.h"
+#include "widgets/plot/plot_group.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/rows_model.h"
 #include "widgets/viewmodels/run_model.h"
@@ -155,9 +156,9 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
         grid->setColumnStretch(column, 1);
     layout->addWidget(plots, 1);
     buildTable();
-    auto* crosshair = new CrosshairGroup(this);
+    auto* group = new PlotGroup(this);
     for (CurveTile* tile : { m_fill, m_age, m_difficulty }) {
-        tile->setCrosshairGroup(crosshair);
+        tile->setGroup(group);
         connect(tile, &PlotTile::clickedAt, this, [this](double x) { run().setCurrentStep(static_cast<std::int64_t>(std::llround(x))); });
     }
     m_age->setFixedY(Range { 0.0, 1.0 });
@@ -262,20 +263,20 @@ void BufferPage::showValues()
     const store::BufferComposition& c = has ? *m_view->present : empty;
     values.push_back({ tr("size"), has ? tr("%1 of %2").arg(c.entries).arg(c.capacity) : none, has ? tr("groups") : tr("nothing stored at this step"), {} });
     const std::int64_t groups = c.reusedGroups + c.freshGroups;
-    values.push_back({ tr("replayed in this step"), has ? tr("%1 of %2").arg(c.reusedGroups).arg(groups) : none,
+    values.push_back({ tr("replayed groups"), has ? tr("%1 of %2").arg(c.reusedGroups).arg(groups) : none,
         has && groups > 0 ? percent(static_cast<double>(c.reusedGroups) / static_cast<double>(groups)) + tr(" of the groups") : QString(), {} });
     const store::Histogram* age = has ? histogramOf(c, "age") : nullptr;
     const auto median = age != nullptr ? histogramMedian(*age) : std::nullopt;
     const auto step = static_cast<double>(run().currentStep());
-    values.push_back({ tr("median age"), median ? QString::number(*median, 'f', 0) : none, tr("steps, half are not older"), {} });
-    values.push_back({ tr("mean age of replayed"), number(run().at("replay/age_mean", step)), tr("steps"), {} });
-    values.push_back({ tr("ratio, mean"), number(run().at("replay/is_ratio_mean", step)), tr("new to behaviour policy"), {} });
+    values.push_back({ tr("median age"), median ? QString::number(*median, 'f', 0) : none, tr("steps"), {} });
+    values.push_back({ tr("age of replayed"), number(run().at("replay/age_mean", step)), tr("steps, mean"), {} });
+    values.push_back({ tr("ratio, mean"), number(run().at("replay/is_ratio_mean", step)), tr("new to old policy"), {} });
     const auto ess = run().at("replay/ess", step);
-    values.push_back({ tr("effective sample"), ess ? percent(*ess) : none, tr("of the replay weights"), tr("Effective sample size of the importance weights; low means that few rollouts decide.") });
+    values.push_back({ tr("effective sample"), ess ? percent(*ess) : none, tr("of the weights"), tr("Effective sample size of the importance weights; low means that few rollouts decide.") });
     const auto clippedReplay = run().at("replay/clipfrac", step);
     const auto clipped = run().at("actor/pg_clipfrac", step);
     values.push_back({ tr("clipped, replayed"), clippedReplay ? percent(*clippedReplay, 1) : none, clipped ? tr("all: %1").arg(percent(*clipped, 1)) : QString(), {} });
-    values.push_back({ tr("admitted / evicted"), has ? QStringLiteral("%1 / %2").arg(c.admitted).arg(c.evicted) : none, tr("groups in this step"), {} });
+    values.push_back({ tr("in / out"), has ? QStringLiteral("%1 / %2").arg(c.admitted).arg(c.evicted) : none, tr("groups in this step"), {} });
     m_values->setValues(std::move(values));
 }
 
@@ -339,7 +340,10 @@ void BufferPage::showMapAndRatios()
         add(m_view->replayedRatios, tr("replayed"), 1, false);
     }
     m_ratios->setPlaceholder(sets.empty() ? (m_view ? tr("No stored rollout up to this step was trained on by a policy other than the one that wrote it: every ratio is 1.") : nothing) : QString());
-    m_ratios->setNote(sets.empty() ? QString() : tr("stored rollouts of step %1").arg(m_view->ratioStep));
+    const bool hasFresh = m_view && total(m_view->freshRatios) > 0.0;
+    m_ratios->setNote(sets.empty() ? QString()
+            : hasFresh             ? tr("stored rollouts of step %1").arg(m_view->ratioStep)
+                                   : tr("stored rollouts of step %1; fresh ones: 1").arg(m_view->ratioStep));
     m_ratios->setHistograms(std::move(sets));
 }
 

@@ -34,6 +34,12 @@ namespace {
 
 constexpr double kJitterShare = 0.4; // of the distance between two levels k/G
 
+// Why there is no correlation, in the words of this screen.
+QString reason(const std::string& undefinedBecause)
+{
+    return qs(undefinedBecause).replace(QStringLiteral("first values"), DifficultyPage::tr("predictions")).replace(QStringLiteral("second values"), DifficultyPage::tr("measurements"));
+}
+
 // The same offset for the same measurement at every redraw.
 double jitter(const DifficultyPair& pair)
 {
@@ -113,8 +119,8 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     connect(&run(), &RunModel::opened, this, [this] {
         m_view = nullptr;
         m_selected = -1;
+        m_model->setRows(0); // the prompts of the run before are gone, before anything filters them
         setRegion({});
-        m_model->setRows(0); // the prompts of the run before are gone
         m_history->setPlaceholder(tr("Choose a prompt in the table to see its history."));
         showPlots();
         showValues();
@@ -214,7 +220,7 @@ void DifficultyPage::buildTable()
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(0, Qt::AscendingOrder);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    constexpr int kWidths[] = { 86, 240, 82, 58, 66, 58, 76, 80, 84 };
+    constexpr int kWidths[] = { 72, 240, 76, 52, 62, 50, 68, 70, 72 };
     for (int i = 0; i < 9; ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->horizontalHeader()->setStretchLastSection(false);
@@ -276,14 +282,14 @@ void DifficultyPage::showValues()
     }
     const DifficultySummary& s = m_view->summary;
     const QString none = tr("n/a");
-    const QString noPairs = tr("nothing predicted and measured"); // why there is no number
+    const QString noPairs = tr("no pairs yet"); // of predicted and measured
     values.push_back({ tr("Pearson"), s.pearson.value ? number(s.pearson.value) : none,
-        s.pearson.value ? interval(s.pearson.interval) : qs(s.pearson.undefinedBecause), tr("Predicted against measured difficulty of each measured group.") });
+        s.pearson.value ? interval(s.pearson.interval) : reason(s.pearson.undefinedBecause), tr("Predicted against measured difficulty of each measured group.") });
     values.push_back({ tr("noise ceiling"), s.ceiling ? number(s.ceiling->pearson) : none,
         s.ceiling ? tr("best that is possible") : tr("too few rollouts"),
         tr("Measured rates are noisy: with few rollouts per prompt even a perfect predictor stays below 1. sqrt(variance of true rates / variance of measured ones).") });
     values.push_back({ tr("Spearman"), s.spearman.value ? number(s.spearman.value) : none,
-        s.spearman.value ? interval(s.spearman.interval) : qs(s.spearman.undefinedBecause), tr("The same over ranks.") });
+        s.spearman.value ? interval(s.spearman.interval) : reason(s.spearman.undefinedBecause), tr("The same over ranks.") });
     values.push_back({ tr("mean abs. error"), s.meanAbsoluteError ? number(s.meanAbsoluteError) : none, s.meanAbsoluteError ? tr("of difficulty") : noPairs, {} });
     values.push_back({ tr("bias"), s.bias ? QStringLiteral("%1%2").arg(*s.bias >= 0 ? QStringLiteral("+") : QString(), number(s.bias)) : none,
         s.bias ? (*s.bias >= 0 ? tr("predicted too hard") : tr("predicted too easy")) : noPairs, tr("Mean of predicted − measured difficulty.") });
@@ -357,7 +363,7 @@ void DifficultyPage::applyFilter()
         m_model->setFilter([this, filter](std::size_t row) {
             static const PromptStanding none;
             const bool isInRegion = m_region.empty() || m_region.count(static_cast<std::int64_t>(row)) > 0;
-            return isInRegion && filter.matches(run().facts().prompts[row], m_view && row < m_view->standings.size() ? m_view->standings[row] : none);
+            return isInRegion && row < run().facts().prompts.size() && filter.matches(run().facts().prompts[row], m_view && row < m_view->standings.size() ? m_view->standings[row] : none);
         });
     m_clearRegion->setVisible(!m_region.empty());
     m_clearRegion->setText(tr("chosen in the plot: %1 ✕").arg(m_region.size()));

@@ -8,6 +8,7 @@
 #include "widgets/theme/theme.h"
 
 #include <QApplication>
+#include <QSize>
 
 #include <cstdlib>
 #include <iostream>
@@ -23,8 +24,18 @@ namespace fs = std::filesystem;
 
 struct Arguments {
     fs::path screenshots; // empty: an ordinary window
+    QSize size;           // of the window in pictures; empty: its own
     fs::path path;        // project, run or configuration; may be empty
 };
+
+QSize parseSize(const std::string& text)
+{
+    const QStringList sides = QString::fromStdString(text).split(QLatin1Char('x'));
+    const QSize size = sides.size() == 2 ? QSize(sides[0].toInt(), sides[1].toInt()) : QSize();
+    if (size.isEmpty())
+        throw Error(ErrorKind::Usage, "--size: expected WIDTHxHEIGHT such as 1100x700, found '" + text + "'");
+    return size;
+}
 
 Arguments parse(int argc, char** argv)
 {
@@ -35,8 +46,10 @@ Arguments parse(int argc, char** argv)
             if (i + 1 >= argc)
                 throw Error(ErrorKind::Usage, "--screenshots: expected a folder to write to");
             arguments.screenshots = argv[++i];
+        } else if (word == "--size") {
+            arguments.size = parseSize(i + 1 < argc ? argv[++i] : "");
         } else if (word.starts_with("--")) {
-            throw Error(ErrorKind::Usage, "midpoint gui: unknown option '" + word + "'; known: --screenshots DIR");
+            throw Error(ErrorKind::Usage, "midpoint gui: unknown option '" + word + "'; known: --screenshots DIR, --size WIDTHxHEIGHT");
         } else if (arguments.path.empty()) {
             arguments.path = word;
         } else {
@@ -111,6 +124,8 @@ int run(int argc, char** argv)
     Theme theme(isRendering ? ThemeChoice::Light : ThemeChoice::System);
     MainWindow window(theme, { program, findWorkspace(program), !isRendering });
     if (isRendering) {
+        if (!arguments.size.isEmpty())
+            window.resize(arguments.size);
         const int written = renderScreens(window, theme, arguments.screenshots, arguments.path);
         std::cout << written << " screens written to " << arguments.screenshots.string() << "\n";
         return 0;

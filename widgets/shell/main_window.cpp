@@ -23,7 +23,6 @@
 #include "widgets/viewmodels/run_control.h"
 #include "widgets/viewmodels/run_model.h"
 
-#include <QButtonGroup>
 #include <QCloseEvent>
 #include <QDragEnterEvent>
 #include <QFileDialog>
@@ -33,6 +32,7 @@
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
+#include <QTimer>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -41,6 +41,7 @@ namespace midpoint::gui {
 namespace {
 
 constexpr int kMaximumRecent = 12;
+constexpr int kSaidMs = 8000;
 const QString kRecentKey = QStringLiteral("recent");
 
 } // namespace
@@ -102,7 +103,7 @@ QToolButton* MainWindow::addScreen(const QString& name, Page* page, const QStrin
     m_screenOrder << name;
     connect(page, &Page::screenRequested, this, &MainWindow::showScreen);
     connect(page, &Page::promptRequested, this, &MainWindow::actOnPrompt);
-    connect(page, &Page::statusMessage, this, [this](const QString& text) { statusBar()->showMessage(text, 8000); });
+    connect(page, &Page::statusMessage, this, &MainWindow::say);
     QToolButton* button = m_actions->makeButton(actionId, this);
     button->setObjectName(QStringLiteral("rail.") + name);
     button->setToolButtonStyle(Qt::ToolButtonTextUnderIcon);
@@ -153,6 +154,10 @@ void MainWindow::buildShell()
     m_status = new QLabel(this);
     m_status->setObjectName(QStringLiteral("statusText"));
     m_status->setTextFormat(Qt::PlainText);
+    m_saidTimer = new QTimer(this);
+    m_saidTimer->setSingleShot(true);
+    m_saidTimer->setInterval(kSaidMs);
+    connect(m_saidTimer, &QTimer::timeout, this, [this] { say({}); });
     statusBar()->addWidget(m_status, 1);
     statusBar()->setSizeGripEnabled(false);
 }
@@ -182,10 +187,10 @@ void MainWindow::connectModels()
     connect(m_control, &RunControl::started, this, [this](const std::filesystem::path& run) {
         m_project->refreshNow();
         openRun(run);
-        statusBar()->showMessage(tr("%1 is starting. It goes on when this window is closed.").arg(qs(run.filename())), 8000);
+        say(tr("%1 is starting. It goes on when this window is closed.").arg(qs(run.filename())));
     });
     connect(m_control, &RunControl::sent, this, [this](const std::filesystem::path&, const QString& what) {
-        statusBar()->showMessage(tr("Requested: %1. The engine answers between two phases.").arg(what), 8000);
+        say(tr("Requested: %1. The engine answers between two phases.").arg(what));
         m_run->pollNow();
     });
     connect(m_control, &RunControl::failed, this, &MainWindow::showTrouble);
@@ -323,8 +328,21 @@ void MainWindow::refreshAlert()
         isError ? ColorRole::Alert : ColorRole::Warning);
 }
 
+// What has just happened stands in the place of the project's line for a while.
+void MainWindow::say(const QString& text)
+{
+    m_said = text;
+    if (!text.isEmpty())
+        m_saidTimer->start();
+    refreshStatus();
+}
+
 void MainWindow::refreshStatus()
 {
+    if (!m_said.isEmpty()) {
+        m_status->setText(m_said);
+        return;
+    }
     QStringList parts;
     if (m_project->isOpen()) {
         int active = 0;

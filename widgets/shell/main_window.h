@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <map>
 
-class QButtonGroup;
 class QLabel;
 class QStackedWidget;
+class QTimer;
 class QToolButton;
 
 namespace midpoint::gui {
@@ -71,6 +71,7 @@ private:
     void buildShell();
     void connectModels();
     QToolButton* addScreen(const QString& name, Page* page, const QString& actionId);
+    void say(const QString& text); // in the status bar, for some seconds
     void refreshStatus();
     void refreshAlert();
     void refreshStrips();
@@ -95,12 +96,13 @@ private:
     RunControl* m_control;
     Workbench m_workbench;
     QStackedWidget* m_stack = nullptr;
-    QButtonGroup* m_rail = nullptr;
     RunHeaderBar* m_header = nullptr;
     TroubleStrip* m_trouble = nullptr;
     MessageStrip* m_alert = nullptr;
     RunNotices* m_notices = nullptr;
     QLabel* m_status = nullptr;
+    QTimer* m_saidTimer = nullptr;
+    QString m_said;
     CommandPalette* m_palette = nullptr;
     StartPage* m_start = nullptr;
     RunsPage* m_runsPage = nullptr;
