@@ -9,6 +9,7 @@
 #include "backend/core/text.h"
 #include "backend/launch/supervisor.h"
 
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -22,7 +23,7 @@ struct TrainOptions {
     std::string runFolder;
     std::string resume = "auto";
     std::int64_t ranks = 0;
-    std::int64_t nodes = 1;
+    std::int64_t nodes = 0; // 0: not given
     std::int64_t node = 0;
     std::string master;
     bool isDryRun = false;
@@ -62,10 +63,12 @@ std::string configHash(const std::string& resolved)
 
 void putHosts(const TrainOptions& options, launch::SupervisorOptions& run)
 {
-    if (options.node >= options.nodes)
+    if (options.nodes == 0 && (!options.master.empty() || options.node > 0))
+        throw Error(ErrorKind::Usage, concat(options.master.empty() ? "--node-rank" : "--master", ": expected --nnodes N as well, the number of hosts of the run"));
+    if (options.node >= std::max<std::int64_t>(1, options.nodes))
         throw Error(ErrorKind::Usage, concat("--node-rank: expected 0 to ", options.nodes - 1, " with --nnodes ", options.nodes, ", found ", options.node));
-    if (options.nodes == 1)
-        return;
+    if (options.nodes <= 1)
+        return; // a script that counts its hosts may count one
     const std::size_t colon = options.master.rfind(':');
     const std::string port = colon == std::string::npos ? "" : options.master.substr(colon + 1);
     constexpr std::int64_t kLastPort = 65535;

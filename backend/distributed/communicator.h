@@ -29,7 +29,8 @@ struct Traffic {
     double seconds = 0.0; // until it was waited for
 };
 
-// The library below: Gloo for tensors in the host's memory, NCCL for those on CUDA devices, nothing for one rank. Tensors are flat.
+// What carries the bytes: for tensors in the host's memory that memory itself among the ranks of one host, else Gloo; NCCL for
+// tensors on CUDA devices; nothing for one rank. Tensors are flat.
 // After a wait the tensors can be used: by the host, or by what is queued on the current stream of their device. Errors are
 // exceptions of any kind.
 class Transport {
@@ -40,8 +41,8 @@ public:
     virtual Wait reduceScatter(torch::Tensor own, torch::Tensor all) = 0; // all: one block per rank
     virtual Wait allGather(torch::Tensor all, torch::Tensor own) = 0;
     virtual Wait broadcast(torch::Tensor tensor, std::int64_t root) = 0;
-    // From any thread: operations on devices end, with contents that have no meaning; those that follow are errors. A device that
-    // waits for one that is gone does not find that out by itself, and the host waits for the device.
+    // From any thread: operations end, with an error or with contents that have no meaning; those that follow are errors. A device
+    // that waits for one that is gone does not find that out by itself, and the host waits for the device.
     virtual void abort() {}
 };
 

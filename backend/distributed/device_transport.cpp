@@ -23,7 +23,11 @@ public:
     Wait reduceScatter(torch::Tensor own, torch::Tensor all) override { return of(own).reduceScatter(own, all); }
     Wait allGather(torch::Tensor all, torch::Tensor own) override { return of(own).allGather(all, own); }
     Wait broadcast(torch::Tensor tensor, std::int64_t root) override { return of(tensor).broadcast(tensor, root); }
-    void abort() override { m_devices->abort(); }
+    void abort() override
+    {
+        m_devices->abort();
+        m_host->abort();
+    }
 
 private:
     Transport& of(const torch::Tensor& tensor) const { return tensor.is_cpu() ? *m_host : *m_devices; }

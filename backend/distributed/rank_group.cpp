@@ -1,44 +1,81 @@
 #include "backend/distributed/rank_group.h"
 
+#include "backend/core/error.h"
+
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 namespace midpoint::distributed {
 namespace {
 
-constexpr std::int64_t kGatherBytes = 64 << 20; // weights go in pieces, so that the copies stay small
+constexpr std::size_t kPiecesUnderWay = 2;
 
 std::int64_t blockOf(const torch::Tensor& tensor, std::int64_t ranks) { return (tensor.numel() + ranks - 1) / ranks; }
 
-std::int64_t blockOf(std::span<const torch::Tensor> tensors, std::int64_t ranks)
+// Between contiguous tensors of one type on one device. A model has hundreds of small parameters: on the host the plain copy takes
+// a fraction of what calling LibTorch for each takes.
+void copyElements(const torch::Tensor& to, std::int64_t toBegin, const torch::Tensor& from, std::int64_t fromBegin, std::int64_t count)
 {
-    std::int64_t block = 0;
-    for (const torch::Tensor& tensor : tensors)
-        block += blockOf(tensor, ranks);
-    return block;
-}
-
-// Between tensors and a buffer with one block per rank: a rank's block holds its shard of every tensor, one after another.
-enum class Direction { IntoBlocks, OutOfBlocks };
-void copyShards(std::span<const torch::Tensor> tensors, const torch::Tensor& blocks, std::int64_t ranks, Direction direction)
-{
-    std::int64_t offset = 0;
-    for (const torch::Tensor& tensor : tensors) {
-        for (std::int64_t rank = 0; rank < ranks; ++rank) {
-            const policy::Shard shard = policy::shardOf(tensor.numel(), rank, ranks);
-            if (shard.count == 0)
-                continue;
-            const torch::Tensor part = tensor.view(-1).narrow(0, shard.begin, shard.count);
-            const torch::Tensor place = blocks[rank].narrow(0, offset, shard.count);
-            if (direction == Direction::IntoBlocks)
-                place.copy_(part);
-            else
-                part.copy_(place);
-        }
-        offset += blockOf(tensor, ranks);
+    if (!to.is_cpu()) {
+        to.view(-1).narrow(0, toBegin, count).copy_(from.view(-1).narrow(0, fromBegin, count));
+        return;
     }
+    const std::int64_t bytes = to.element_size();
+    std::memcpy(static_cast<std::byte*>(to.data_ptr()) + toBegin * bytes,
+        static_cast<const std::byte*>(from.const_data_ptr()) + fromBegin * bytes, static_cast<std::size_t>(count * bytes));
 }
 
 } // namespace
+
+std::int64_t CommunicatingRanks::elementsOf(const Piece& piece)
+{
+    std::int64_t elements = 0;
+    for (const Part& part : piece)
+        elements += part.count;
+    return elements;
+}
+
+std::vector<CommunicatingRanks::Piece> CommunicatingRanks::cut(std::span<const torch::Tensor> tensors, std::int64_t ranks)
+{
+    std::vector<Piece> pieces;
+    std::int64_t room = 0; // elements of a block that the last piece still takes
+    for (const torch::Tensor& tensor : tensors) {
+        MIDPOINT_ASSERT(tensor.is_contiguous() && tensor.scalar_type() == tensors.front().scalar_type(), "what travels together");
+        for (std::int64_t begin = 0; begin < blockOf(tensor, ranks);) {
+            if (room == 0) {
+                pieces.emplace_back();
+                room = std::max<std::int64_t>(1, kPieceBytes / (ranks * tensor.element_size()));
+            }
+            const std::int64_t count = std::min(room, blockOf(tensor, ranks) - begin);
+            pieces.back().push_back({ tensor, begin, count });
+            begin += count;
+            room -= count;
+        }
+    }
+    return pieces;
+}
+
+// Between the tensors and a rank's block of a piece, which holds its parts one after another. Shards may be shorter than others,
+// or empty: what a block has no element for is zero, because it is added up too.
+void CommunicatingRanks::copy(
+    const Piece& piece, const torch::Tensor& block, std::int64_t rank, std::int64_t ranks, Direction direction)
+{
+    std::int64_t offset = 0;
+    for (const Part& part : piece) {
+        const policy::Shard shard = policy::shardOf(part.tensor.numel(), rank, ranks);
+        const std::int64_t count = std::clamp<std::int64_t>(shard.count - part.begin, 0, part.count);
+        if (count > 0) {
+            if (direction == Direction::IntoBlocks)
+                copyElements(block, offset, part.tensor, shard.begin + part.begin, count);
+            else
+                copyElements(part.tensor, shard.begin + part.begin, block, offset, count);
+        }
+        if (direction == Direction::IntoBlocks && count < part.count)
+            block.narrow(0, offset + count, part.count - count).zero_();
+        offset += part.count;
+    }
+}
 
 void CommunicatingRanks::reduce(std::span<double> values, Reduction reduction, const char* name)
 {
@@ -57,53 +94,43 @@ std::vector<std::string> CommunicatingRanks::gather(std::string own)
 void CommunicatingRanks::startGradients(std::vector<torch::Tensor> gradients)
 {
     const std::int64_t ranks = size();
-    const std::int64_t block = blockOf(gradients, ranks);
-    // Zeros between shards of unequal length are added up too; they have to be numbers.
-    const torch::Tensor all = torch::zeros({ ranks, block }, gradients.front().options());
-    copyShards(gradients, all, ranks, Direction::IntoBlocks);
-    const torch::Tensor own = torch::empty({ block }, all.options());
-    Pending pending = m_communicator.startReduceScatter(own, all, "reduce gradients");
-    m_reducing.push_back({ std::move(gradients), all, own, std::move(pending) });
+    for (Piece& piece : cut(gradients, ranks)) {
+        if (m_reducing.size() == kPiecesUnderWay)
+            finishOldest();
+        const torch::Tensor all = torch::empty({ ranks, elementsOf(piece) }, gradients.front().options());
+        for (std::int64_t rank = 0; rank < ranks; ++rank)
+            copy(piece, all[rank], rank, ranks, Direction::IntoBlocks);
+        const torch::Tensor own = torch::empty({ all.size(1) }, all.options());
+        Pending pending = m_communicator.startReduceScatter(own, all, "reduce gradients");
+        m_reducing.push_back({ std::move(piece), own, std::move(pending) });
+    }
+}
+
+void CommunicatingRanks::finishOldest()
+{
+    Reducing& reducing = m_reducing.front();
+    reducing.pending.wait();
+    copy(reducing.piece, reducing.own, rank(), size(), Direction::OutOfBlocks);
+    m_reducing.pop_front();
 }
 
 void CommunicatingRanks::finishGradients()
 {
-    for (Reducing& reducing : m_reducing) {
-        reducing.pending.wait();
-        std::int64_t offset = 0;
-        for (const torch::Tensor& gradient : reducing.gradients) {
-            const policy::Shard shard = policy::shardOf(gradient.numel(), rank(), size());
-            if (shard.count > 0)
-                gradient.view(-1).narrow(0, shard.begin, shard.count).copy_(reducing.own.narrow(0, offset, shard.count));
-            offset += blockOf(gradient, size());
-        }
-    }
-    m_reducing.clear();
+    while (!m_reducing.empty())
+        finishOldest();
 }
 
 void CommunicatingRanks::gatherShards(std::span<const torch::Tensor> tensors)
 {
     const std::int64_t ranks = size();
-    while (!tensors.empty()) {
-        std::size_t count = 0;
-        std::int64_t bytes = 0;
-        while (count < tensors.size() && (count == 0 || bytes < kGatherBytes)) {
-            bytes += tensors[count].numel() * tensors[count].element_size();
-            ++count;
-        }
-        const std::span<const torch::Tensor> some = tensors.first(count);
-        const torch::Tensor all = torch::zeros({ ranks, blockOf(some, ranks) }, some.front().options());
-        const torch::Tensor own = torch::zeros({ all.size(1) }, all.options());
-        std::int64_t offset = 0;
-        for (const torch::Tensor& tensor : some) {
-            const policy::Shard shard = policy::shardOf(tensor.numel(), rank(), ranks);
-            if (shard.count > 0)
-                own.narrow(0, offset, shard.count).copy_(tensor.view(-1).narrow(0, shard.begin, shard.count));
-            offset += blockOf(tensor, ranks);
-        }
+    for (const Piece& piece : cut(tensors, ranks)) {
+        const torch::Tensor own = torch::empty({ elementsOf(piece) }, tensors.front().options());
+        copy(piece, own, rank(), ranks, Direction::IntoBlocks);
+        const torch::Tensor all = torch::empty({ ranks, own.numel() }, own.options());
         m_communicator.allGather(all, own, "gather weights");
-        copyShards(some, all, ranks, Direction::OutOfBlocks);
-        tensors = tensors.subspan(count);
+        for (std::int64_t other = 0; other < ranks; ++other)
+            if (other != rank())
+                copy(piece, all[other], other, ranks, Direction::OutOfBlocks);
     }
 }
 

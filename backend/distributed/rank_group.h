@@ -4,10 +4,17 @@
 #include "backend/distributed/communicator.h"
 #include "backend/policy/rank_group.h"
 
+#include <deque>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace midpoint::distributed {
+
+// Gradients and weights travel in pieces, so that the copies stay small however large a parameter is: two pieces of gradients are
+// under way at once, and what carries them may hold each a second time.
+constexpr std::int64_t kPieceBytes = 32 << 20;
+constexpr std::int64_t kMostBytesUnderWay = 4 * kPieceBytes;
 
 class CommunicatingRanks final : public policy::RankGroup {
 public:
@@ -26,16 +33,27 @@ public:
     void gatherShards(std::span<const torch::Tensor> tensors) override;
 
 private:
+    // The same elements of every rank's shard of a tensor.
+    struct Part {
+        torch::Tensor tensor;
+        std::int64_t begin = 0; // in the shards
+        std::int64_t count = 0;
+    };
+    using Piece = std::vector<Part>; // what one collective moves
     struct Reducing {
-        std::vector<torch::Tensor> gradients;
-        torch::Tensor all; // kept until the sums have arrived
+        Piece piece;
         torch::Tensor own;
         Pending pending;
     };
+    enum class Direction { IntoBlocks, OutOfBlocks };
+    static void copy(const Piece& piece, const torch::Tensor& block, std::int64_t rank, std::int64_t ranks, Direction direction);
+    static std::vector<Piece> cut(std::span<const torch::Tensor> tensors, std::int64_t ranks);
+    static std::int64_t elementsOf(const Piece& piece);
+    void finishOldest();
     void reduce(std::span<double> values, Reduction reduction, const char* name);
 
     Communicator& m_communicator;
-    std::vector<Reducing> m_reducing;
+    std::deque<Reducing> m_reducing;
 };
 
 } // namespace midpoint::distributed

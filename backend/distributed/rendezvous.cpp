@@ -208,30 +208,51 @@ private:
     std::unique_ptr<Transport> m_transport;
 };
 
-// What connects ranks that have met: the host's memory always, and their devices.
-std::unique_ptr<Transport> connect(const c10::intrusive_ptr<c10d::Store>& store, const RendezvousOptions& options)
+// What connects ranks that have met, and its name.
+struct Connection {
+    std::unique_ptr<Transport> transport;
+    std::string through;
+};
+
+template <typename Make>
+std::unique_ptr<Transport> connected(const RendezvousOptions& options, const std::string& through, const Make& make)
+{
+    try {
+        return make();
+    } catch (const Error&) {
+        throw;
+    } catch (const std::exception& cause) {
+        const std::string_view text = cause.what();
+        throw Error(ErrorKind::Resource,
+            concat("rank ", options.rank, " cannot connect to the other ranks ", through, ": ", text.substr(0, text.find('\n'))));
+    }
+}
+
+Connection connectHost(const c10::intrusive_ptr<c10d::Store>& store, const RendezvousOptions& options, const TransportOptions& settings)
+{
+    std::string problem;
+    std::unique_ptr<Transport> memory = connected(options, "through shared memory",
+        [&] { return tryMemoryTransport(store, options.rank, options.size, settings, problem); });
+    if (memory != nullptr)
+        return { std::move(memory), "shared memory" };
+    return { connected(options, concat("from ", settings.ownAddress),
+                 [&] { return makeGlooTransport(store, options.rank, options.size, settings); }),
+        concat("Gloo (", problem, ")") };
+}
+
+// The host's memory always, and devices.
+Connection connect(const c10::intrusive_ptr<c10d::Store>& store, const RendezvousOptions& options)
 {
     TransportOptions settings;
     settings.collectiveSeconds = options.collectiveSeconds;
+    settings.sharesMemory = options.sharesMemory;
     settings.ownAddress = options.ownAddress.empty() ? addressTowards(options.storeAddress) : options.ownAddress;
-    const auto connected = [&](const std::string& through, const auto& make) {
-        try {
-            return make();
-        } catch (const Error&) {
-            throw;
-        } catch (const std::exception& cause) {
-            const std::string_view text = cause.what();
-            throw Error(ErrorKind::Resource,
-                concat("rank ", options.rank, " cannot connect to the other ranks ", through, ": ", text.substr(0, text.find('\n'))));
-        }
-    };
-    std::unique_ptr<Transport> host = connected(concat("from ", settings.ownAddress),
-        [&] { return makeGlooTransport(store, options.rank, options.size, settings); });
+    Connection host = connectHost(store, options, settings);
     if (!options.cudaDevice.has_value())
         return host;
-    std::unique_ptr<Transport> devices = connected(concat("from cuda:", *options.cudaDevice, " over NCCL"),
+    std::unique_ptr<Transport> devices = connected(options, concat("from cuda:", *options.cudaDevice, " over NCCL"),
         [&] { return openNccl().makeTransport(store, options.rank, options.size, *options.cudaDevice, settings); });
-    return makeTransportByDevice(std::move(host), std::move(devices));
+    return { makeTransportByDevice(std::move(host.transport), std::move(devices)), concat("NCCL and ", host.through) };
 }
 
 // Ranks that compute on devices have one each.
@@ -288,12 +309,14 @@ void refuse(const RendezvousOptions& options, const Identity& own, const std::st
 Meeting meet(const RendezvousOptions& options, const Identity& own, OperationObserver observer)
 {
     if (options.size == 1)
-        return { std::make_unique<Communicator>(0, 1, nullptr, std::move(observer)), { own } };
+        return { std::make_unique<Communicator>(0, 1, nullptr, std::move(observer)), { own }, {} };
     Arrival arrival(options, own);
     Meeting meeting;
     meeting.ranks = arrival.waitForAll();
+    Connection connection = connect(arrival.store(), options);
+    meeting.through = std::move(connection.through);
     meeting.communicator = std::make_unique<Communicator>(options.rank, options.size,
-        std::make_unique<TransportWithStore>(arrival.store(), connect(arrival.store(), options)), std::move(observer));
+        std::make_unique<TransportWithStore>(arrival.store(), std::move(connection.transport)), std::move(observer));
     return meeting;
 }
 

@@ -35,6 +35,7 @@ struct RendezvousOptions {
     std::string attempt = "0";       // keeps the keys of a restarted run apart where a launcher's store outlives the ranks
     std::string ownAddress;          // empty: the one by which the store is reached
     std::optional<std::int64_t> cudaDevice; // that this rank computes on: its tensors there travel over NCCL
+    bool sharesMemory = true;               // with ranks of its host, if all others are there and do so too
     double deadlineSeconds = 60.0;
     double collectiveSeconds = 1800.0;
 };
@@ -42,6 +43,7 @@ struct RendezvousOptions {
 struct Meeting {
     std::unique_ptr<Communicator> communicator;
     std::vector<Identity> ranks;
+    std::string through; // what carries the bytes, in words
 };
 
 // Throws Error{Resource} for ranks that are missing or there twice and stores that cannot be reached or held, and Error{Config}

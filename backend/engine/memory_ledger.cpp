@@ -2,6 +2,7 @@
 
 #include "backend/core/clock.h"
 #include "backend/core/text.h"
+#include "backend/distributed/rank_group.h"
 #include "backend/engine/run_parts.h"
 #include "backend/engine/step_outcome.h"
 #include "backend/model/memory.h"
@@ -18,7 +19,6 @@ namespace {
 
 constexpr std::int64_t kMebibyte = 1 << 20;
 constexpr double kShareOfFree = 0.9; // what is left is an estimate: the rest of the process needs some too
-constexpr std::int64_t kBucketBytes = 32 << 20;
 
 std::int64_t longestSequence(const config::RunConfig& config, const MemoryNeeds& needs)
 {
@@ -59,7 +59,7 @@ MemoryLedger withoutCache(const config::RunConfig& config, const model::Model& m
         ledger.optimizer += model::masterBytes(model) / needs.ranks;
     }
     ledger.activations = largestActivations(config, model, needs);
-    ledger.communication = needs.ranks > 1 ? 2 * kBucketBytes : 0;
+    ledger.communication = needs.ranks > 1 ? distributed::kMostBytesUnderWay : 0;
     const compute::Device& device = model.options().device;
     ledger.available = device.isProcessor() ? availableBytes() / needs.ranksOfHost : device.memoryBytes();
     return ledger;

@@ -94,13 +94,6 @@ Pipe makePipe()
     return { OwnedDescriptor(ends[0]), OwnedDescriptor(ends[1]) };
 }
 
-void OwnedDescriptor::reset()
-{
-    if (m_value >= 0)
-        ::close(m_value);
-    m_value = -1;
-}
-
 ChildProcess::ChildProcess(const std::vector<std::string>& command, const Environment& extra, const std::vector<int>& inherited)
 {
     const Blocks blocks(command, extra);

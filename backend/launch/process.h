@@ -1,6 +1,8 @@
 // Internal to backend/launch: starting a rank process with pipes, and its life as the supervisor sees it.
 #pragma once
 
+#include "backend/core/owned_descriptor.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -11,34 +13,6 @@
 #include <vector>
 
 namespace midpoint::launch {
-
-// A file descriptor that is closed at the end.
-class OwnedDescriptor {
-public:
-    OwnedDescriptor() = default;
-    explicit OwnedDescriptor(int value)
-        : m_value(value)
-    {
-    }
-    ~OwnedDescriptor() { reset(); }
-    OwnedDescriptor(OwnedDescriptor&& other) noexcept
-        : m_value(std::exchange(other.m_value, -1))
-    {
-    }
-    OwnedDescriptor& operator=(OwnedDescriptor&& other) noexcept
-    {
-        std::swap(m_value, other.m_value);
-        return *this;
-    }
-    OwnedDescriptor(const OwnedDescriptor&) = delete;
-    OwnedDescriptor& operator=(const OwnedDescriptor&) = delete;
-    int value() const { return m_value; }
-    bool isOpen() const { return m_value >= 0; }
-    void reset();
-
-private:
-    int m_value = -1;
-};
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 

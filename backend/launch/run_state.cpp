@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <vector>
 
 namespace midpoint::launch {
 namespace {
@@ -45,16 +47,18 @@ RunState stateOfLiving(const Facts& facts)
 
 std::string failureOf(const ExitRecord& exit)
 {
-    std::string text;
-    if (exit.rank >= 0)
-        text = concat("rank ", exit.rank);
+    std::string end;
     if (exit.signal != 0)
-        text += concat(text.empty() ? "" : ", ", "signal ", exit.signal);
+        end = concat("signal ", exit.signal);
     else if (exit.code != 0)
-        text += concat(text.empty() ? "" : ", ", "exit code ", exit.code);
-    if (!exit.reason.empty())
-        text += concat(text.empty() ? "" : ": ", exit.reason);
-    return text;
+        end = concat("exit code ", exit.code);
+    std::vector<std::string> facts;
+    if (exit.rank >= 0)
+        facts.push_back(concat("rank ", exit.rank));
+    if (!end.empty() && !exit.reason.starts_with(end)) // nothing twice: where nobody knows more, the end is the reason
+        facts.push_back(end);
+    const std::string who = join(facts, ", ");
+    return who.empty() || exit.reason.empty() ? who + exit.reason : concat(who, ": ", exit.reason);
 }
 
 RunState stateOfEnded(const ExitRecord& exit)

@@ -61,29 +61,61 @@ Division divide(std::vector<TrainGroup> groups, const DivisionSettings& settings
 
 std::int64_t fedTokens(const TrainRow& row) { return std::max<std::int64_t>(static_cast<std::int64_t>(row.tokens.size()) - 1, 0); }
 
+namespace {
+
+// Gives the rows out one after another, to the next rank when `most` tokens are full. A group that goes on there needs its prompt
+// once more. Calls take(group, row, rank) for every row; returns the ranks that are needed.
+template <typename Take>
+std::int64_t dealRows(std::span<const TrainGroup> groups, std::int64_t most, const Take& take)
+{
+    std::int64_t rank = 0;
+    std::int64_t filled = 0;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+        const auto prompt = std::ssize(groups[g].promptTokens);
+        bool isOpen = false; // whether the group has begun on this rank
+        for (std::size_t r = 0; r < groups[g].rows.size(); ++r) {
+            const std::int64_t row = fedTokens(groups[g].rows[r]);
+            if (filled > 0 && filled + row + (isOpen ? 0 : prompt) > most) {
+                ++rank;
+                filled = 0;
+                isOpen = false;
+            }
+            filled += row + (isOpen ? 0 : prompt);
+            isOpen = true;
+            take(g, r, rank);
+        }
+    }
+    return rank + 1;
+}
+
+} // namespace
+
 std::vector<TrainGroup> shareOf(std::vector<TrainGroup> groups, std::int64_t rank, std::int64_t ranks)
 {
     if (ranks == 1)
         return groups;
-    double total = 0.0;
-    for (const TrainGroup& group : groups)
-        for (const TrainRow& row : group.rows)
-            total += static_cast<double>(row.tokens.size());
-    // A row belongs to the rank that the middle of its tokens falls to.
-    std::vector<TrainGroup> share;
-    double before = 0.0;
-    for (TrainGroup& group : groups) {
-        TrainGroup part = withoutRows(group);
-        for (TrainRow& row : group.rows) {
-            const auto tokens = static_cast<double>(row.tokens.size());
-            const double middle = (before + tokens / 2.0) / std::max(total, 1.0);
-            before += tokens;
-            if (std::min(static_cast<std::int64_t>(middle * static_cast<double>(ranks)), ranks - 1) == rank)
-                part.rows.push_back(std::move(row));
-        }
-        if (!part.rows.empty())
-            share.push_back(std::move(part));
+    // The fewest tokens for the rank that has most.
+    std::int64_t tooFew = 0;
+    std::int64_t enough = 1;
+    const auto nothing = [](std::size_t, std::size_t, std::int64_t) {};
+    while (dealRows(groups, enough, nothing) > ranks) {
+        tooFew = enough;
+        enough *= 2;
     }
+    while (enough - tooFew > 1) {
+        const std::int64_t middle = tooFew + (enough - tooFew) / 2;
+        (dealRows(groups, middle, nothing) > ranks ? tooFew : enough) = middle;
+    }
+    std::vector<TrainGroup> share;
+    std::size_t last = groups.size();
+    dealRows(groups, enough, [&](std::size_t g, std::size_t r, std::int64_t owner) {
+        if (owner != rank)
+            return;
+        if (last != g)
+            share.push_back(withoutRows(groups[g]));
+        last = g;
+        share.back().rows.push_back(std::move(groups[g].rows[r])); // dealt, and not looked at again
+    });
     return share;
 }
 

@@ -25,8 +25,8 @@ struct DivisionSettings {
 // In the order given; groups are never split between mini-batches.
 Division divide(std::vector<TrainGroup> groups, const DivisionSettings& settings);
 
-// The part of a mini-batch that one rank computes: its rows in their order, cut where the ranks have equal numbers of tokens.
-// At most one group is cut in two between neighbours, so that prompts are rarely computed twice.
+// The part of a mini-batch that one rank computes: its rows in their order, cut so that the rank with most tokens, prompts included,
+// has as few as possible. At most one group is cut in two between neighbours, so that prompts are rarely computed twice.
 std::vector<TrainGroup> shareOf(std::vector<TrainGroup> groups, std::int64_t rank, std::int64_t ranks);
 
 // Some rows of one group.

@@ -32,8 +32,8 @@ public:
     virtual void maximum(std::span<double> values) = 0;
     // The bytes of every rank, in their order.
     virtual std::vector<std::string> gather(std::string own) = 0;
-    // Gradients that are complete on this rank: begins to add them up over the ranks while the caller computes on. Tensors stay
-    // untouched until finishGradients(), after which each rank's shard of every one holds the sum; the rest has no meaning.
+    // Gradients that are complete on this rank: begins to add them up over the ranks while the caller computes on, who leaves them
+    // alone. After finishGradients() each rank's shard of every one holds the sum; the rest has no meaning.
     virtual void startGradients(std::vector<torch::Tensor> gradients) = 0;
     virtual void finishGradients() = 0;
     // Every rank has filled its shard of each tensor; afterwards all of them are whole everywhere.

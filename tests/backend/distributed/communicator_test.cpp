@@ -1,4 +1,4 @@
-// Collectives and rendezvous over real sockets, with ranks as threads.
+// Collectives, on every way that carries them, and rendezvous, with ranks as threads.
 #include "backend/distributed/communicator.h"
 
 #include "backend/launch/peer_lost.h"
@@ -8,6 +8,7 @@
 #include <torch/types.h>
 
 #include <cstdlib>
+#include <latch>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -19,12 +20,18 @@ using testing::AllOf;
 using testing::Each;
 using testing::HasSubstr;
 
-class CommunicatorTest : public testing::TestWithParam<std::int64_t> {};
+using test::Way;
+
+class CommunicatorTest : public testing::TestWithParam<std::tuple<Way, std::int64_t>> {
+protected:
+    const Way m_way = std::get<0>(GetParam());
+    const std::int64_t m_size = std::get<1>(GetParam());
+};
 
 TEST_P(CommunicatorTest, Collectives_OnEveryRank_GiveTheSumMaximumAndBlocks)
 {
-    const std::int64_t size = GetParam();
-    test::withCommunicators(size, [size](Communicator& communicator) {
+    const std::int64_t size = m_size;
+    test::withCommunicators(m_way, size, [size](Communicator& communicator) {
         const auto rank = static_cast<double>(communicator.rank());
         const torch::Tensor sum = torch::full({ 3 }, rank + 1.0, torch::kFloat64);
         communicator.allReduce(sum, Reduction::Sum, "sum");
@@ -49,8 +56,8 @@ TEST_P(CommunicatorTest, Collectives_OnEveryRank_GiveTheSumMaximumAndBlocks)
 
 TEST_P(CommunicatorTest, Objects_OfAnyLength_ReachEveryRank)
 {
-    const std::int64_t size = GetParam();
-    test::withCommunicators(size, [size](Communicator& communicator) {
+    const std::int64_t size = m_size;
+    test::withCommunicators(m_way, size, [size](Communicator& communicator) {
         const std::int64_t rank = communicator.rank();
         const std::vector<std::string> all
             = communicator.gatherObjects(std::string(static_cast<std::size_t>(rank) * 1000, static_cast<char>('a' + rank)), "objects");
@@ -64,30 +71,67 @@ TEST_P(CommunicatorTest, Objects_OfAnyLength_ReachEveryRank)
     });
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, CommunicatorTest, testing::Values(1, 2, 3, 4));
+// Together more than a rank's ring of shared memory holds, in pieces of unequal length.
+TEST_P(CommunicatorTest, LargeTensors_SeveralUnderWay_ArriveWhole)
+{
+    const std::int64_t size = m_size;
+    test::withCommunicators(m_way, size, [size](Communicator& communicator) {
+        const std::int64_t rank = communicator.rank();
+        const std::int64_t elements = (34 << 20) / 4 / size + 3; // a rank says 34 MB
+        std::vector<torch::Tensor> sums;
+        std::vector<Pending> pending;
+        for (std::int64_t i = 0; i < 2; ++i) {
+            const torch::Tensor all = torch::arange(size * elements, torch::kFloat32).remainder_(1000).add_(static_cast<double>(rank + i));
+            sums.push_back(torch::empty({ elements }));
+            pending.push_back(communicator.startReduceScatter(sums.back(), all, "scatter"));
+        }
+        const torch::Tensor said = torch::full({ (9 << 20) + 1 }, static_cast<double>(rank), torch::kUInt8);
+        for (Pending& one : pending)
+            one.wait();
+        communicator.broadcast(said, 0, "say");
+        EXPECT_EQ(said.max().item<std::int64_t>(), 0);
+        for (std::int64_t i = 0; i < 2; ++i) {
+            const torch::Tensor expected = torch::arange(rank * elements, (rank + 1) * elements, torch::kFloat32)
+                                               .remainder_(1000).mul_(size).add_(static_cast<double>(size * (size - 1) / 2 + i * size));
+            EXPECT_TRUE(torch::equal(sums[static_cast<std::size_t>(i)], expected)) << i;
+        }
+        const torch::Tensor rounded = torch::full({ (3 << 20) + 1 }, static_cast<double>(rank + 1), torch::kBFloat16);
+        const torch::Tensor gathered = torch::empty({ size, rounded.numel() }, torch::kBFloat16);
+        communicator.allGather(gathered, rounded, "gather");
+        for (std::int64_t other = 0; other < size; ++other)
+            EXPECT_TRUE((gathered[other] == static_cast<double>(other + 1)).all().item<bool>()) << other;
+    });
+}
+
+constexpr auto bothWays = [] { return testing::Values(Way::Memory, Way::Sockets); };
+INSTANTIATE_TEST_SUITE_P(Ways, CommunicatorTest, testing::Combine(bothWays(), testing::Values(1, 2, 3, 4)),
+    [](const auto& item) { return concat(test::nameOf(std::get<0>(item.param)), std::get<1>(item.param)); });
 
 TEST(Communicator, GroupsBesideEachOther_DoNotShareARecorder)
 {
-    test::withCommunicators(2, [](Communicator& communicator) { communicator.barrier("first"); });
+    test::withCommunicators(Way::Sockets, 2, [](Communicator& communicator) { communicator.barrier("first"); });
     EXPECT_STREQ(std::getenv("TORCH_FR_BUFFER_SIZE"), "0") << "c10d's recorder of operations is not safe for ranks that are threads";
     std::vector<std::jthread> groups;
     for (int group = 0; group < 4; ++group)
         groups.emplace_back([] {
-            test::withCommunicators(3, [](Communicator& communicator) {
+            test::withCommunicators(Way::Sockets, 3, [](Communicator& communicator) {
                 for (int i = 0; i < 50; ++i)
                     communicator.barrier("beside others");
             });
         });
 }
 
-TEST(Communicator, Operations_AreNamedAndNumberedAlikeOnAllRanks)
+class EveryWay : public testing::TestWithParam<Way> {};
+INSTANTIATE_TEST_SUITE_P(Ways, EveryWay, bothWays(), [](const auto& item) { return test::nameOf(item.param); });
+
+TEST_P(EveryWay, Operations_AreNamedAndNumberedAlikeOnAllRanks)
 {
     const test::Port port;
     std::mutex mutex;
     std::set<std::vector<std::string>> seen;
     const auto errors = test::runRanks(2, [&](std::int64_t rank) {
         std::vector<std::string> operations;
-        const Meeting meeting = meet(test::optionsFor(port, rank, 2), test::identityOf(rank),
+        const Meeting meeting = meet(test::optionsFor(port, rank, 2, GetParam()), test::identityOf(rank),
             [&](std::int64_t sequence, std::string_view name) { operations.push_back(concat(sequence, " ", name)); });
         meeting.communicator->barrier("first");
         meeting.communicator->broadcast(torch::zeros({ 4 }), 0, "second");
@@ -98,11 +142,11 @@ TEST(Communicator, Operations_AreNamedAndNumberedAlikeOnAllRanks)
     EXPECT_THAT(seen, testing::ElementsAre(testing::ElementsAre("1 first", "1 ", "2 second", "2 ")));
 }
 
-TEST(Communicator, RankThatLeaves_IsAnErrorWithTheOperationsName)
+TEST_P(EveryWay, RankThatLeaves_IsAnErrorWithTheOperationsName)
 {
     const test::Port port;
     const auto errors = test::runRanks(2, [&](std::int64_t rank) {
-        const Meeting meeting = meet(test::optionsFor(port, rank, 2), test::identityOf(rank));
+        const Meeting meeting = meet(test::optionsFor(port, rank, 2, GetParam()), test::identityOf(rank));
         meeting.communicator->barrier("both");
         if (rank == 1)
             return;
@@ -113,17 +157,24 @@ TEST(Communicator, RankThatLeaves_IsAnErrorWithTheOperationsName)
     EXPECT_EQ(errors[1], "");
 }
 
-TEST(Communicator, OperationThatNobodyJoins_EndsAtItsDeadline)
+TEST_P(EveryWay, OperationThatNobodyJoins_EndsAtItsDeadline)
 {
     const test::Port port;
+    std::latch isOver(1);
     const auto errors = test::runRanks(2, [&](std::int64_t rank) {
-        RendezvousOptions options = test::optionsFor(port, rank, 2);
+        RendezvousOptions options = test::optionsFor(port, rank, 2, GetParam());
         options.collectiveSeconds = rank == 0 ? 3.0 : 20.0; // connecting has this deadline too
         const Meeting meeting = meet(options, test::identityOf(rank));
-        if (rank == 0)
-            meeting.communicator->barrier("early");
-        else {
+        if (rank == 1) {
+            isOver.wait();
             EXPECT_THROW(meeting.communicator->broadcast(torch::zeros({ 1 << 22 }), 0, "late"), launch::PeerLost);
+            return;
+        }
+        try {
+            meeting.communicator->barrier("early");
+        } catch (const launch::PeerLost&) {
+            isOver.count_down();
+            throw;
         }
     });
     EXPECT_THAT(errors[0], HasSubstr("(early)"));

@@ -76,7 +76,7 @@ TEST(TransportByDevice, Tensors_GoTheWayOfTheirDevice)
     }
     transport->abort();
     EXPECT_THAT(notes, ElementsAre("host allReduce", "host reduceScatter", "host allGather", "host broadcast", "devices allReduce",
-                           "devices reduceScatter", "devices allGather", "devices broadcast", "devices abort"));
+                           "devices reduceScatter", "devices allGather", "devices broadcast", "devices abort", "host abort"));
 }
 
 TEST(Communicator, GivenUpWhileItWaits_EndsTheWaitWithTheReasonAndRefusesMore)

@@ -56,7 +56,9 @@ struct Fault {
     int signal;
     std::string phase; // the rank is hit when its heartbeat says so
     std::string expected;
+    std::vector<std::string> environment = {};
 };
+const std::vector<std::string> kOverSockets = { "MIDPOINT_SHARED_MEMORY=0" };
 void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 
 class FaultTest : public DistributedTest, public testing::WithParamInterface<Fault> {};
@@ -66,8 +68,9 @@ TEST_P(FaultTest, Train_RankIsHit_IsNamedEverythingEndsAndResumeGoesOn)
     const Fault& fault = GetParam();
     const fs::path run = m_folder / "run";
     // Long enough to be hit after the first checkpoint; beats come every 0.8 s, but short phases are found too.
-    Child child(words(run, 2, { "run.steps=400" }), m_folder / "output");
+    Child child(words(run, 2, { "run.steps=400" }), m_folder / "output", fault.environment);
     ASSERT_TRUE(waitUntil([&] { return fs::exists(run / "checkpoints" / "step_000002"); })) << output();
+    EXPECT_THAT(output(), HasSubstr(fault.environment.empty() ? "2 ranks, through shared memory" : "2 ranks, through Gloo"));
     ASSERT_TRUE(waitUntil([&] {
         const auto beat = beatOf(run, fault.rank);
         if (fault.phase == "checkpoint")
@@ -103,7 +106,9 @@ TEST_P(FaultTest, Train_RankIsHit_IsNamedEverythingEndsAndResumeGoesOn)
 INSTANTIATE_TEST_SUITE_P(Faults, FaultTest,
     testing::Values(Fault { "killedInRollout", 1, SIGKILL, "generate", "signal 9" },
         Fault { "killedInUpdate", 1, SIGKILL, "update", "signal 9" }, Fault { "killedInCheckpoint", 1, SIGKILL, "checkpoint", "signal 9" },
-        Fault { "stopped", 1, SIGSTOP, "", "gave no sign of life for 4 s" }, Fault { "firstKilled", 0, SIGKILL, "", "signal 9" }),
+        Fault { "stopped", 1, SIGSTOP, "", "gave no sign of life for 4 s" }, Fault { "firstKilled", 0, SIGKILL, "", "signal 9" },
+        Fault { "killedInUpdateOverSockets", 1, SIGKILL, "update", "signal 9", kOverSockets },
+        Fault { "stoppedOverSockets", 1, SIGSTOP, "", "gave no sign of life for 4 s", kOverSockets }),
     [](const auto& item) { return std::string(item.param.name); });
 
 TEST_F(DistributedTest, Supervisor_Killed_LeavesNoProcessAndNoLockAndResumeGoesOn)

@@ -53,6 +53,7 @@ TEST_F(HostsTest, Train_OnTwoHosts_RollsOutAsOnOneRank)
     EXPECT_EQ(first->wait(), 0) << outputOf(0);
     EXPECT_EQ(second->wait(), 0) << outputOf(1);
     EXPECT_EQ(rolloutsOf(run, 1), rolloutsOf(m_folder / "one", 1));
+    EXPECT_THAT(outputOf(0), HasSubstr("through Gloo (rank 1 is not on the host of rank 0"));
     expectGone(run);
 }
 
@@ -231,7 +232,11 @@ TEST_F(DistributedTest, WrongUse_OfHostsAndDevices_IsSaidAtOnce)
     EXPECT_EQ(train(m_folder / "run", 2, { "--nnodes", "2" }), 2);
     EXPECT_THAT(output(), HasSubstr("--master: expected HOST:PORT"));
     EXPECT_EQ(train(m_folder / "run", 2, { "--node-rank", "1" }), 2);
-    EXPECT_THAT(output(), HasSubstr("--node-rank"));
+    EXPECT_THAT(output(), HasSubstr("--node-rank: expected --nnodes N as well"));
+    EXPECT_EQ(train(m_folder / "run", 2, { "--master", "127.0.0.1:29500" }), 2);
+    EXPECT_THAT(output(), HasSubstr("--master: expected --nnodes N as well"));
+    EXPECT_EQ(train(m_folder / "run", 2, { "--nnodes", "2", "--node-rank", "2", "--master", "127.0.0.1:29500" }), 2);
+    EXPECT_THAT(output(), HasSubstr("--node-rank: expected 0 to 1 with --nnodes 2, found 2"));
     EXPECT_EQ(train(m_folder / "run", 3, { "run.devices=[\"cpu\", \"cpu\"]" }), 2);
     EXPECT_THAT(output(), HasSubstr("--nproc: expected the 2 devices"));
     EXPECT_FALSE(fs::exists(m_folder / "run"));

@@ -1,10 +1,11 @@
-// Ranks of a group as threads of one test, over real sockets.
+// Ranks of a group as threads of one test, which talk as processes do: through shared memory or over real sockets.
 #pragma once
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "backend/distributed/rendezvous.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <arpa/inet.h>
@@ -36,9 +37,13 @@ struct Port {
     std::int64_t number = 0;
 };
 
-inline RendezvousOptions optionsFor(const Port& port, std::int64_t rank, std::int64_t size)
+enum class Way { Memory, Sockets };
+inline std::string nameOf(Way way) { return way == Way::Memory ? "Memory" : "Sockets"; }
+
+inline RendezvousOptions optionsFor(const Port& port, std::int64_t rank, std::int64_t size, Way way = Way::Memory)
 {
     RendezvousOptions options;
+    options.sharesMemory = way == Way::Memory;
     options.rank = rank;
     options.size = size;
     options.storePort = port.number;
@@ -74,11 +79,14 @@ inline std::vector<std::string> runRanks(std::int64_t size, const std::function<
 }
 
 // The same with a communicator for each; errors fail the test.
-inline void withCommunicators(std::int64_t size, const std::function<void(Communicator&)>& work)
+inline void withCommunicators(Way way, std::int64_t size, const std::function<void(Communicator&)>& work)
 {
     const Port port;
     const std::vector<std::string> errors = runRanks(size, [&](std::int64_t rank) {
-        const Meeting meeting = meet(optionsFor(port, rank, size), identityOf(rank));
+        const Meeting meeting = meet(optionsFor(port, rank, size, way), identityOf(rank));
+        if (size > 1) {
+            EXPECT_THAT(meeting.through, testing::StartsWith(way == Way::Memory ? "shared memory" : "Gloo"));
+        }
         work(*meeting.communicator);
         meeting.communicator->barrier("end of the test");
     });

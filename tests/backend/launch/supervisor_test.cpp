@@ -192,7 +192,7 @@ TEST_F(SupervisorTest, RankKilled_StateIsFailedWithTheSignal)
     EXPECT_EQ(record().code, 137);
     EXPECT_EQ(record().rank, 1);
     EXPECT_EQ(record().lastStep, 2);
-    EXPECT_THAT(state(), HasSubstr("FAILED (rank 1, signal 9"));
+    EXPECT_THAT(state(), HasSubstr("FAILED (rank 1: signal 9"));
     EXPECT_FALSE(isAlive(rankPid(0)));
 }
 
