@@ -23,6 +23,7 @@ namespace {
 constexpr double kPollSeconds = 1.0; // an upper bound only: signals, output and beats wake it
 constexpr double kLooksPerDeadline = 8.0;
 constexpr double kBlameSeconds = 2.0; // for the rank that is the reason to be noticed
+constexpr double kExitSeconds = 30.0;
 constexpr std::size_t kReasonBytes = 500;
 
 // A listening socket with a port of its own, for the store of rank 0: no other program can come between.
@@ -339,7 +340,9 @@ void Supervision::lookForSilence()
 {
     const double now = m_clock.steadySeconds();
     for (Rank& rank : m_ranks) {
-        if (rank.process.hasEnded() || rank.isLost || rank.lastSign == 0.0 || now - rank.lastSign <= m_options.livenessSeconds)
+        // One that has said how it ended beats no more, while the libraries in its process are still being taken down.
+        const double patience = rank.last.outcome ? std::max(kExitSeconds, m_options.livenessSeconds) : m_options.livenessSeconds;
+        if (rank.process.hasEnded() || rank.isLost || rank.lastSign == 0.0 || now - rank.lastSign <= patience)
             continue;
         rank.isLost = true;
         ExitRecord record = describeFailure(rank, { 1, 0 });
