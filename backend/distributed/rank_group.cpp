@@ -9,8 +9,6 @@
 namespace midpoint::distributed {
 namespace {
 
-constexpr std::size_t kPiecesUnderWay = 2;
-
 std::int64_t blockOf(const torch::Tensor& tensor, std::int64_t ranks) { return (tensor.numel() + ranks - 1) / ranks; }
 
 // Between contiguous tensors of one type on one device. A model has hundreds of small parameters: on the host the plain copy takes
@@ -45,7 +43,8 @@ std::vector<CommunicatingRanks::Piece> CommunicatingRanks::cut(std::span<const t
         for (std::int64_t begin = 0; begin < blockOf(tensor, ranks);) {
             if (room == 0) {
                 pieces.emplace_back();
-                room = std::max<std::int64_t>(1, kPieceBytes / (ranks * tensor.element_size()));
+                const std::int64_t bytes = tensor.is_cpu() ? kHostPieceBytes : kDevicePieceBytes;
+                room = std::max<std::int64_t>(1, bytes / (ranks * tensor.element_size()));
             }
             const std::int64_t count = std::min(room, blockOf(tensor, ranks) - begin);
             pieces.back().push_back({ tensor, begin, count });
@@ -95,14 +94,16 @@ void CommunicatingRanks::startGradients(std::vector<torch::Tensor> gradients)
 {
     const std::int64_t ranks = size();
     for (Piece& piece : cut(gradients, ranks)) {
-        if (m_reducing.size() == kPiecesUnderWay)
-            finishOldest();
         const torch::Tensor all = torch::empty({ ranks, elementsOf(piece) }, gradients.front().options());
+        const auto bytes = static_cast<std::int64_t>(all.nbytes());
+        while (!m_reducing.empty() && m_reducingBytes + bytes > kBytesUnderWay)
+            finishOldest();
         for (std::int64_t rank = 0; rank < ranks; ++rank)
             copy(piece, all[rank], rank, ranks, Direction::IntoBlocks);
         const torch::Tensor own = torch::empty({ all.size(1) }, all.options());
         Pending pending = m_communicator.startReduceScatter(own, all, "reduce gradients");
-        m_reducing.push_back({ std::move(piece), own, std::move(pending) });
+        m_reducing.push_back({ std::move(piece), own, bytes, std::move(pending) });
+        m_reducingBytes += bytes;
     }
 }
 
@@ -111,6 +112,7 @@ void CommunicatingRanks::finishOldest()
     Reducing& reducing = m_reducing.front();
     reducing.pending.wait();
     copy(reducing.piece, reducing.own, rank(), size(), Direction::OutOfBlocks);
+    m_reducingBytes -= reducing.bytes;
     m_reducing.pop_front();
 }
 

@@ -11,10 +11,12 @@
 
 namespace midpoint::distributed {
 
-// Gradients and weights travel in pieces, so that the copies stay small however large a parameter is: two pieces of gradients are
-// under way at once, and what carries them may hold each a second time.
-constexpr std::int64_t kPieceBytes = 32 << 20;
-constexpr std::int64_t kMostBytesUnderWay = 4 * kPieceBytes;
+// Gradients and weights travel in pieces, so that the copies stay small however large a parameter is. On the host a piece stays in
+// a cache between being packed, sent and read; devices need larger ones to be busy.
+constexpr std::int64_t kHostPieceBytes = 8 << 20;
+constexpr std::int64_t kDevicePieceBytes = 32 << 20;
+constexpr std::int64_t kBytesUnderWay = 64 << 20;              // of gradients, packed
+constexpr std::int64_t kMostBytesUnderWay = 2 * kBytesUnderWay; // what carries them may hold each a second time
 
 class CommunicatingRanks final : public policy::RankGroup {
 public:
@@ -43,6 +45,7 @@ private:
     struct Reducing {
         Piece piece;
         torch::Tensor own;
+        std::int64_t bytes = 0; // packed
         Pending pending;
     };
     enum class Direction { IntoBlocks, OutOfBlocks };
@@ -54,6 +57,7 @@ private:
 
     Communicator& m_communicator;
     std::deque<Reducing> m_reducing;
+    std::int64_t m_reducingBytes = 0;
 };
 
 } // namespace midpoint::distributed
