@@ -75,6 +75,8 @@ void putHosts(const TrainOptions& options, launch::SupervisorOptions& run)
     run.nodes = options.nodes;
     run.node = options.node;
     run.masterAddress = options.master.substr(0, colon == std::string::npos ? 0 : colon);
+    if (run.masterAddress.starts_with('[') && run.masterAddress.ends_with(']'))
+        run.masterAddress = run.masterAddress.substr(1, run.masterAddress.size() - 2); // of IPv6
     run.masterPort = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos ? std::stoll(port) : 0;
     if (run.masterAddress.empty() || run.masterPort < 1 || run.masterPort > kLastPort)
         throw Error(ErrorKind::Usage, concat("--master: expected HOST:PORT of the host with --node-rank 0, found '", options.master, "'"));

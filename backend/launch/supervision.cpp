@@ -26,20 +26,34 @@ constexpr double kBlameSeconds = 2.0; // for the rank that is the reason to be n
 constexpr double kExitSeconds = 30.0;
 constexpr std::size_t kReasonBytes = 500;
 
-// A listening socket with a port of its own, for the store of rank 0: no other program can come between.
+// A listening socket with a port of its own, for the store of rank 0: no other program can come between. For other hosts it takes
+// IPv6 and IPv4, where the system has both.
 OwnedDescriptor bindStore(bool isLocal, std::int64_t& port)
 {
-    OwnedDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(isLocal ? INADDR_LOOPBACK : INADDR_ANY);
-    socklen_t size = sizeof address;
-    auto* plain = reinterpret_cast<sockaddr*>(&address);
     constexpr int kWaiting = 1024;
-    if (!socket.isOpen() || ::bind(socket.value(), plain, size) != 0 || ::listen(socket.value(), kWaiting) != 0
-        || ::getsockname(socket.value(), plain, &size) != 0)
+    sockaddr_in6 any6 {};
+    any6.sin6_family = AF_INET6;
+    sockaddr_in any4 {};
+    any4.sin_family = AF_INET;
+    any4.sin_addr.s_addr = htonl(isLocal ? INADDR_LOOPBACK : INADDR_ANY);
+    const auto listenAt = [&](sockaddr* address, socklen_t size) {
+        OwnedDescriptor socket(::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const int off = 0;
+        if (address->sa_family == AF_INET6)
+            ::setsockopt(socket.value(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+        const bool isListening = socket.isOpen() && ::bind(socket.value(), address, size) == 0
+            && ::listen(socket.value(), kWaiting) == 0 && ::getsockname(socket.value(), address, &size) == 0;
+        return isListening ? std::move(socket) : OwnedDescriptor();
+    };
+    if (!isLocal)
+        if (OwnedDescriptor socket = listenAt(reinterpret_cast<sockaddr*>(&any6), sizeof any6); socket.isOpen()) {
+            port = ntohs(any6.sin6_port);
+            return socket;
+        }
+    OwnedDescriptor socket = listenAt(reinterpret_cast<sockaddr*>(&any4), sizeof any4);
+    if (!socket.isOpen())
         throw Error(ErrorKind::Resource, concat("cannot find a free port for the ranks: ", std::strerror(errno)));
-    port = ntohs(address.sin_port);
+    port = ntohs(any4.sin_port);
     return socket;
 }
 

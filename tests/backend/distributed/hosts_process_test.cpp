@@ -101,6 +101,28 @@ TEST_F(HostsTest, Hosts_WithOtherConfigurations_AreRefusedOnBoth)
     expectGone(run);
 }
 
+TEST_F(DistributedTest, Train_HostsWithAnAddressOfIpv6_Meet)
+{
+    const int descriptor = ::socket(AF_INET6, SOCK_STREAM, 0);
+    sockaddr_in6 loopback {};
+    loopback.sin6_family = AF_INET6;
+    loopback.sin6_addr = in6addr_loopback;
+    const bool isThere = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&loopback), sizeof loopback) == 0;
+    ::close(descriptor);
+    if (!isThere)
+        GTEST_SKIP() << "there is no IPv6 here";
+    const fs::path run = m_folder / "run";
+    std::vector<std::unique_ptr<Child>> hosts;
+    for (int host = 0; host < 2; ++host)
+        hosts.push_back(std::make_unique<Child>(words(run, 1, { "run.steps=1", "--nnodes", "2", "--node-rank", std::to_string(host), "--master",
+                                                                concat("[::1]:", m_port) }),
+            m_folder / concat("host", host), std::vector<std::string> { "MIDPOINT_SHARED_MEMORY=0" }));
+    for (int host = 0; host < 2; ++host)
+        EXPECT_EQ(hosts[static_cast<std::size_t>(host)]->wait(), 0) << test::read(m_folder / concat("host", host));
+    EXPECT_EQ(lastStep(run), 1);
+    expectGone(run);
+}
+
 // The tasks of srun and mpirun, by their variables.
 TEST_F(DistributedTest, Train_AsTasksOfOpenMpi_MeetsAtRankZero)
 {
