@@ -22,7 +22,7 @@ namespace midpoint::distributed {
 struct RingShape {
     std::int64_t ranks = 1;
     std::int64_t slots = 16;
-    std::int64_t slotBytes = 4 << 20;
+    std::int64_t slotBytes = 1 << 20; // small, so that what is written is still in a cache when it is read
 
     std::size_t bytes() const; // of the segment
 };
