@@ -7,7 +7,7 @@
 //   seeds = [1, 2, 3]
 //   scan_seeds = [9, 10]               on which learning rates are tried: none of those above
 //   scan_overrides = ["run.steps=24"]  for those runs alone
-//   overrides = ["run.threads=1"]      for every run
+//   overrides = ["run.threads=1"]      for every run; paths are relative to the file
 //
 //   [[method]]
 //   name = "midpoint"

@@ -141,6 +141,7 @@ int benchTimeToTarget(const Words& words)
     keepOnly(plan, methods);
     const fs::path folder = runs.empty() ? fs::absolute(fs::path("runs") / path.parent_path().filename() / path.stem()) : fs::absolute(runs);
     createFolders(folder);
+    fs::current_path(path.parent_path()); // paths in overrides stand in the file, so they are relative to it
     const std::unique_ptr<LogSink> log = makeStderrSink(LogLevel::Warning);
     std::vector<store::Method> results;
     for (const PlannedMethod& method : plan.methods)

@@ -235,7 +235,7 @@ void addReplayAndReward(Table& table)
         "Replay fewer groups beside the fresh ones than fresh_fraction allows, down to none, where fresh rollouts of the same worth are "
         "cheaper. The number of fresh groups in a step stays.");
     table.add("replay.cost_ratio", replay, &ReplaySection::costRatio, atLeast(0), "",
-        "For adaptive_fresh: time of training a token over time of generating one. 0: measured once, in the first steps.");
+        "For adaptive_fresh: time of training a token over time of generating one. 0: measured once, in the first steps, which replay nothing.");
     table.add("replay.relative_value", replay, &ReplaySection::relativeValue, aboveUpTo(0, 1), "share",
         "For adaptive_fresh: what a replayed group is worth beside a fresh one, before its importance weights are counted.");
     table.add("replay.rule", replay, &ReplaySection::rule, oneOf({ "paper", "released" }), "",

@@ -39,7 +39,11 @@ double FreshFraction::fraction(const config::ReplaySection& settings) const
 {
     const State& s = m_state;
     const double ratio = settings.costRatio > 0.0 ? settings.costRatio : s.costRatio;
-    if (!settings.adaptiveFresh || ratio <= 0.0 || s.freshGroups <= 0.0 || s.freshTokens <= 0.0)
+    if (!settings.adaptiveFresh)
+        return settings.freshFraction;
+    if (ratio <= 0.0)
+        return 1.0; // nothing is replayed before it is known to pay: the first steps move the policy most
+    if (s.freshGroups <= 0.0 || s.freshTokens <= 0.0)
         return settings.freshFraction;
     // Per group with signal, in generated tokens. Groups without signal are paid for by those with it.
     const double freshPrice = (s.generated + ratio * s.freshTokens) / s.freshGroups;

@@ -36,7 +36,7 @@ public:
     };
 
     void observe(const FreshFractionFacts& facts, const config::ReplaySection& settings);
-    // The configured fraction, or with adaptive_fresh between it and 1.
+    // The configured fraction, or with adaptive_fresh between it and 1; 1 until the prices are known.
     double fraction(const config::ReplaySection& settings) const;
 
     const State& state() const { return m_state; }

@@ -125,6 +125,18 @@ TEST_F(InFolder, TimeToTarget_BadFiles_NameFileAndLine)
     }
 }
 
+TEST_F(InFolder, TimeToTarget_PathsInOverrides_AreRelativeToTheFile)
+{
+    writeProject();
+    std::filesystem::create_directories(m_folder / "plans");
+    write(m_folder / "plans/file.toml",
+        "seeds = [1]\noverrides = [\"data.train_files=[\\\"other.jsonl\\\"]\"]\n[[method]]\nname = \"a\"\nconfig = \"../run.toml\"\n");
+    const Finished finished = run({ "bench", "time-to-target", "plans/file.toml", "--runs", "results" });
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, AllOf(HasSubstr("data.train_files: missing: "), HasSubstr("/plans/other.jsonl")));
+    EXPECT_TRUE(std::filesystem::exists(m_folder / "results")) << "what is on the command line is relative to where it was typed";
+}
+
 TEST_F(InFolder, Validate_GoodConfiguration_ShowsTheSums)
 {
     writeProject();
