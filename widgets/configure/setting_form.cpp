@@ -24,6 +24,8 @@ namespace {
 
 constexpr int kNameWidth = 170;
 constexpr int kEditWidth = 190;
+constexpr int kMargin = 10;
+constexpr int kSpacing = 6;
 constexpr std::size_t kRowsAtFirst = 24; // about what is seen without scrolling
 constexpr std::size_t kRowsPerTurn = 12;
 
@@ -82,8 +84,10 @@ SettingForm::SettingForm(const Theme& theme, ConfigForm& form, QWidget* parent)
     m_scroll->setFrameShape(QFrame::NoFrame);
     m_scroll->setFocusPolicy(Qt::NoFocus);
     m_scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff); // texts wrap
+    m_scroll->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOn);    // so that their width stays
     m_scroll->setWidget(m_canvas);
-    m_column->setContentsMargins(10, 0, 10, 10);
+    m_scroll->viewport()->installEventFilter(this);
+    m_column->setContentsMargins(kMargin, 0, kMargin, kMargin);
     m_column->setSpacing(2);
     m_column->addStretch(1);
     for (const config::Setting& setting : config::schema()) {
@@ -113,6 +117,30 @@ void SettingForm::showEvent(QShowEvent* event)
         return;
     makeRows(kRowsAtFirst);
     m_makeMore->start();
+}
+
+bool SettingForm::eventFilter(QObject* watched, QEvent* event)
+{
+    if (watched == m_scroll->viewport() && event->type() == QEvent::Resize)
+        for (const Row& row : m_rows)
+            fit(row);
+    return QWidget::eventFilter(watched, event);
+}
+
+// Texts that wrap two layouts deep get the height of another width when they are many: each is told its own.
+void SettingForm::fit(const Row& row) const
+{
+    const int besideName = m_scroll->viewport()->width() - 2 * kMargin - kNameWidth - kSpacing;
+    const int besideEditor = besideName - kEditWidth - row.reset->sizeHint().width() - 2 * kSpacing;
+    if (besideEditor <= 0)
+        return; // not laid out yet
+    for (const auto& [label, width] : { std::pair(row.mark, besideEditor), std::pair(row.problem, besideName) }) {
+        QSizePolicy policy = label->sizePolicy();
+        policy.setHeightForWidth(false);
+        label->setSizePolicy(policy);
+        label->setMinimumHeight(0); // which the height for a width is never below
+        label->setFixedHeight(label->heightForWidth(width));
+    }
 }
 
 void SettingForm::makeRows(std::size_t count)
@@ -204,12 +232,13 @@ SettingForm::Row SettingForm::makeRow(const config::Setting& setting)
     row.reset->setAccessibleName(tr("Reset %1").arg(qs(setting.key)));
     connect(row.reset, &QToolButton::clicked, this, [this, key = setting.key] { m_form.reset(key); });
     auto* line = new QHBoxLayout;
+    line->setSpacing(kSpacing);
     line->addWidget(row.name);
     line->addWidget(editor);
     line->addWidget(row.reset);
     line->addWidget(row.mark, 1);
     auto* problemLine = new QHBoxLayout;
-    problemLine->setContentsMargins(kNameWidth + line->spacing(), 0, 0, 3);
+    problemLine->setContentsMargins(kNameWidth + kSpacing, 0, 0, 3);
     problemLine->addWidget(row.problem);
     auto* layout = new QVBoxLayout(row.widget);
     layout->setContentsMargins(0, 1, 0, 1);
@@ -270,10 +299,9 @@ void SettingForm::refreshRow(Row& row, const Problems& problems)
     row.reset->setEnabled(isChanged);
     const auto problem = problems.find(key);
     row.problem->setVisible(problem != problems.end());
-    if (problem == problems.end())
-        return;
-    row.problem->setText(QStringLiteral("✕ ") + problem->second);
+    row.problem->setText(problem == problems.end() ? QString() : QStringLiteral("✕ ") + problem->second);
     m_theme.setTextColor(row.problem, ColorRole::Alert);
+    fit(row);
 }
 
 void SettingForm::setFilter(const QString& text, bool onlyChanged)

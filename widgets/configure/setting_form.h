@@ -40,6 +40,7 @@ public:
 
 protected:
     void showEvent(QShowEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
     struct Row {
@@ -62,6 +63,7 @@ private:
     QWidget* makeEditor(Row& row);
     Problems problemsByKey() const;
     void refreshRow(Row& row, const Problems& problems);
+    void fit(const Row& row) const;
     void markSections(const Problems& problems);
     bool passesFilter(const config::Setting& setting) const;
     void applyFilter();

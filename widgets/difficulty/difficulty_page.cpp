@@ -220,7 +220,7 @@ void DifficultyPage::buildTable()
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(0, Qt::AscendingOrder);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    constexpr int kWidths[] = { 72, 240, 76, 52, 62, 50, 68, 70, 72 };
+    constexpr int kWidths[] = { 88, 240, 76, 52, 62, 50, 68, 70, 72 };
     for (int i = 0; i < 9; ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->horizontalHeader()->setStretchLastSection(false);

@@ -29,10 +29,11 @@ namespace midpoint::gui {
 
 namespace {
 
-QString unquoted(const std::string& value)
+// Without the quotes of TOML, but for an empty text: a cell that shows nothing says nothing.
+QString readable(const std::string& value)
 {
     const QString text = qs(value);
-    return text.size() >= 2 && (text.front() == QLatin1Char('"') || text.front() == QLatin1Char('\'')) ? text.mid(1, text.size() - 2) : text;
+    return text.size() > 2 && (text.front() == QLatin1Char('"') || text.front() == QLatin1Char('\'')) ? text.mid(1, text.size() - 2) : text;
 }
 
 } // namespace
@@ -179,7 +180,7 @@ void RunsPage::refreshDifferences()
         Difference difference { qs(key), {} };
         for (const RunSummary* run : compared) {
             const auto found = run->settings.find(key);
-            difference.values << (found == run->settings.end() ? QStringLiteral("-") : unquoted(found->second));
+            difference.values << (found == run->settings.end() ? QStringLiteral("-") : readable(found->second));
         }
         const bool differs = difference.values.count(difference.values.front()) != difference.values.size();
         differing += differs ? 1 : 0;

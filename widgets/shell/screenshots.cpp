@@ -83,8 +83,11 @@ int renderScreens(MainWindow& window, Theme& theme, const std::filesystem::path&
             letWork(kRedrawMs);
             waitForReader(workbench.run); // what the answer made it ask for
             letWork(kRedrawMs);
-            for (PlotTile* tile : window.findChildren<PlotTile*>())
-                tile->settle();
+            for (int pass = 0; pass < 2; ++pass) { // legends that have just got their entries move the plots below them
+                for (PlotTile* tile : window.findChildren<PlotTile*>())
+                    tile->settle();
+                letWork(kRedrawMs);
+            }
             const std::filesystem::path file = target / QStringLiteral("%1-%2@%3x.png").arg(screen, name, scale).toStdString();
             if (!window.grab().save(qs(file)))
                 throw Error(ErrorKind::Io, concat("cannot write '", file.string(), "'"));

@@ -234,7 +234,7 @@ void StartPage::refreshRuns()
     };
     for (const auto& [path, state] : m_active)
         if (path.parent_path() != workbench().project.runsFolder())
-            add(tr("%1   %2   in %3").arg(stateText(state), qs(path.filename()), qs(path.parent_path())), path);
+            add(tr("%1   %2\nin %3").arg(stateText(state), qs(path.filename()), qs(path.parent_path())), path);
     for (const auto& run : newest)
         add(tr("%1   %2   step %3 of %4").arg(stateText(run->state), qs(run->name)).arg(run->step).arg(run->totalSteps), run->path);
 }
