@@ -2,6 +2,7 @@
 
 #include "app/modules.h"
 #include "backend/core/error.h"
+#include "backend/core/file_error.h"
 #include "backend/core/text.h"
 
 #include <algorithm>
@@ -103,6 +104,8 @@ int runProgram(const Words& words)
         std::cout.flush();
         std::cerr << prefix << error.what() << "\n";
         return exitCode(error.kind());
+    } catch (const std::filesystem::filesystem_error& error) {
+        std::cerr << prefix << fileError(error).what() << "\n";
     } catch (const std::bad_alloc&) {
         std::cerr << prefix << "out of memory\n";
     } catch (const std::exception& error) {

@@ -2,7 +2,9 @@
 #include "app/commands.h"
 #include "app/console.h"
 #include "app/data_findings.h"
+#include "app/modules.h"
 #include "backend/config/checks.h"
+#include "backend/core/error.h"
 #include "backend/core/text.h"
 
 #include <iostream>
@@ -17,6 +19,22 @@ nlohmann::json described(const std::vector<config::Problem>& problems)
     for (const config::Problem& problem : problems)
         list.push_back({ { "key", problem.key }, { "where", problem.where }, { "message", problem.message } });
     return list;
+}
+
+// Names and shapes of the weights against config.json, which the engine knows; a machine without LibTorch can check the rest.
+void compareShapes(config::ConfigReport& report)
+{
+    try {
+        openEngine().checkModelFiles(report.loaded.config.model.path);
+    } catch (const Error& error) {
+        config::Problem problem { "model.path", {}, error.what() };
+        if (error.kind() == ErrorKind::Resource) {
+            problem.message = concat("the shapes of the weights are not compared: ", error.what());
+            report.loaded.warnings.push_back(std::move(problem));
+        } else {
+            report.problems.push_back(std::move(problem));
+        }
+    }
 }
 
 // The sums of one step, as the loop will carry it out.
@@ -66,6 +84,8 @@ int runValidate(const Words& words)
         lines = stepInWords(report.loaded.config);
         lines.insert(lines.end(), findings.lines.begin(), findings.lines.end());
     }
+    if (report.problems.empty())
+        compareShapes(report);
     if (asJson) {
         const nlohmann::json json = { { "file", file }, { "valid", report.problems.empty() }, { "problems", described(report.problems) },
             { "warnings", described(report.loaded.warnings) }, { "lines", lines } };

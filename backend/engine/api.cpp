@@ -1,6 +1,8 @@
 #include "backend/engine/api.h"
 
 #include "backend/core/error.h"
+#include "backend/core/file_error.h"
+#include "backend/engine/model_files.h"
 #include "backend/engine/rank.h"
 #include "backend/engine/tools.h"
 #include "backend/engine/warmup.h"
@@ -8,7 +10,7 @@
 namespace midpoint::engine {
 namespace {
 
-// The border where LibTorch's exceptions become ours.
+// The border where exceptions of LibTorch and of the file system become ours.
 template <typename Work>
 auto guarded(Work work)
 {
@@ -16,6 +18,8 @@ auto guarded(Work work)
         return work();
     } catch (const c10::Error& error) {
         throw Error(ErrorKind::Internal, error.what_without_backtrace());
+    } catch (const std::filesystem::filesystem_error& error) {
+        throw fileError(error);
     }
 }
 
@@ -69,6 +73,10 @@ public:
     std::string predictorEval(const PredictorEvalOptions& options, Session& session) override
     {
         return guarded([&] { return evaluatePredictorFile(options, session); });
+    }
+    void checkModelFiles(const std::filesystem::path& folder) override
+    {
+        guarded([&] { engine::checkModelFiles(folder); });
     }
     std::string describeDevices() override
     {

@@ -167,6 +167,7 @@ public:
     virtual std::string predictorEmbed(const EmbedOptions& options, Session& session) = 0;    // JSON summary
     virtual std::string predictorTrain(const PredictorTrainOptions& options, Session& session) = 0;
     virtual std::string predictorEval(const PredictorEvalOptions& options, Session& session) = 0;
+    virtual void checkModelFiles(const std::filesystem::path& folder) = 0; // config.json, weights' headers and tokenizer fit each other
     virtual std::string describeDevices() = 0; // JSON: LibTorch's version, instruction set, devices, threads
     virtual std::string checkAllReduce(const std::vector<std::string>& devices) = 0; // JSON; two devices or more, of one kind
 };

@@ -7,6 +7,7 @@
 #include "backend/core/files.h"
 #include "backend/core/text.h"
 #include "backend/engine/beliefs.h"
+#include "backend/engine/model_files.h"
 #include "backend/engine/pool_prompt.h"
 #include "backend/engine/threads.h"
 #include "backend/engine/weights_hash.h"
@@ -49,6 +50,7 @@ std::string embedPromptSet(const EmbedOptions& options, Session& session)
     modelOptions.computeType = model::parseComputeType(options.dtype);
     modelOptions.device = compute::openDevice(options.device);
     const model::Model model = model::Model::load(options.model, modelOptions);
+    requireVocabulary(tokenizer, model.config(), options.model);
     config::DataSection data;
     data.promptTemplate = options.promptTemplate;
     data.maxPromptTokens = std::numeric_limits<std::int64_t>::max(); // none is left out: labels may name any of them

@@ -25,14 +25,32 @@ namespace fs = std::filesystem;
 
 constexpr double kCommandPollSeconds = 0.5;
 
+// Going on from step 0 would hide the work that damaged checkpoints stand for; whoever wants that takes another folder.
+void refuseDamaged(const fs::path& checkpoints)
+{
+    const std::vector<fs::path> folders = checkpoint::list(checkpoints);
+    if (folders.empty())
+        return;
+    try {
+        checkpoint::verify(folders.back());
+    } catch (const Error& damage) {
+        throw Error(ErrorKind::Checkpoint, concat(checkpoints.string(), ": expected a complete checkpoint to go on from, found ", folders.size(),
+            " damaged; the newest: ", damage.what(), " (a new --run-dir starts from the beginning)"));
+    }
+}
+
 // The checkpoint to go on from: the one asked for, or the run's newest complete one.
 std::optional<fs::path> checkpointToResume(const RankOptions& options, LogSink& log)
 {
     const fs::path own = options.runFolder / "checkpoints";
     if (options.resume == "never")
         return std::nullopt;
-    if (options.resume == "auto")
-        return checkpoint::newestComplete(own, log);
+    if (options.resume == "auto") {
+        std::optional<fs::path> newest = checkpoint::newestComplete(own, log);
+        if (!newest.has_value())
+            refuseDamaged(own);
+        return newest;
+    }
     const fs::path asked = options.resume;
     if (fs::exists(asked / "manifest.json"))
         return asked;

@@ -5,6 +5,7 @@
 #include "backend/core/files.h"
 #include "backend/core/text.h"
 #include "backend/engine/beliefs.h"
+#include "backend/engine/model_files.h"
 #include "backend/engine/rank_device.h"
 #include "backend/engine/weights_hash.h"
 #include "backend/launch/run_folder.h"
@@ -28,14 +29,6 @@ model::ModelOptions modelOptions(const config::RunConfig& config, const compute:
     options.computeType = model::parseComputeType(config.run.dtype);
     options.activationCheckpointing = config.model.activationCheckpointing;
     return options;
-}
-
-void requireVocabulary(const Tokenizer& tokenizer, const model::Model& model)
-{
-    if (tokenizer.vocabularySize() > model.config().vocabularySize)
-        throw Error(ErrorKind::Model,
-            concat(tokenizer.file().string(), ": expected token ids below vocab_size = ", model.config().vocabularySize, " of ",
-                (model.folder() / "config.json").string(), ", found ids up to ", tokenizer.vocabularySize() - 1));
 }
 
 void requirePositions(const config::RunConfig& config, const LoadedPrompts& prompts, const model::Model& model)
@@ -144,7 +137,7 @@ void loadComputing(RunParts& parts, const RankOptions& options, Session& session
     for (const std::string& line : parts.prompts->report)
         session.log.info(concat("data: ", line));
     parts.model = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config, device)));
-    requireVocabulary(*parts.tokenizer, *parts.model);
+    requireVocabulary(*parts.tokenizer, parts.model->config(), config.model.path);
     requirePositions(config, *parts.prompts, *parts.model);
     if (config.policy.klCoefficient > 0.0)
         parts.reference = std::make_unique<model::Model>(model::Model::load(config.model.path, modelOptions(config, device)));

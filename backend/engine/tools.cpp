@@ -10,6 +10,7 @@
 #include "backend/distributed/all_reduce_check.h"
 #include "backend/engine/evaluation.h"
 #include "backend/engine/memory_ledger.h"
+#include "backend/engine/model_files.h"
 #include "backend/engine/threads.h"
 #include "backend/engine/trainer_state.h"
 #include "backend/model/model.h"
@@ -104,6 +105,7 @@ std::string evaluateCheckpoint(const EvalOptions& options, Session& session)
     const fs::path folder = resolveModelFolder(options.checkpoint, session.log);
     const Tokenizer tokenizer = Tokenizer::load(folder);
     const model::Model model = loadModel(folder, options.config.run);
+    requireVocabulary(tokenizer, model.config(), folder);
     config::RunConfig config = withCache(options.config, model);
     config.eval.samplesPerPrompt = options.samples;
     config.eval.maxPrompts = options.maxPrompts;
@@ -127,6 +129,7 @@ std::vector<Generated> generateTexts(const GenerateOptions& options, Session& se
     const fs::path folder = resolveModelFolder(options.checkpoint, session.log);
     const Tokenizer tokenizer = Tokenizer::load(folder);
     const model::Model model = loadModel(folder, options.config.run);
+    requireVocabulary(tokenizer, model.config(), folder);
     std::vector<PoolPrompt> prompts;
     if (!options.dataFiles.empty())
         prompts = loadPrompts(options.dataFiles, options.config.data, tokenizer, options.maxPrompts).prompts;

@@ -104,6 +104,13 @@ Model Model::load(const std::filesystem::path& folder, const ModelOptions& optio
     return Model(std::move(state));
 }
 
+ModelConfig Model::checkFiles(const std::filesystem::path& folder)
+{
+    ModelConfig config = loadModelConfig(folder);
+    checkParameters(config, parameterSlots(config), folder);
+    return config;
+}
+
 Model Model::random(const ModelConfig& config, const RngKey& key, const ModelOptions& options)
 {
     auto state = std::make_unique<State>();

@@ -90,6 +90,8 @@ class Model {
 public:
     // Reads config.json, the weights and generation_config.json of a Hugging Face folder.
     static Model load(const std::filesystem::path& folder, const ModelOptions& options = {});
+    // What load() would refuse, from config.json and the headers of the weights alone; the configuration. Throws Error{Model}.
+    static ModelConfig checkFiles(const std::filesystem::path& folder);
     // Embeddings N(0, initializer_range of the configuration), matrices N(0, 0.6 / sqrt(fan_in)), biases 0, norms 1.
     static Model random(const ModelConfig& config, const RngKey& key, const ModelOptions& options = {});
 

@@ -80,6 +80,13 @@ std::int64_t completedAt(const ParameterSlot& slot)
     return slot.kind == ParameterKind::Embedding ? kEmbeddingLayer : std::numeric_limits<std::int64_t>::max();
 }
 
+void checkPresentWeights(const std::vector<ParameterSlot>& slots, const WeightFiles& files)
+{
+    for (const ParameterSlot& slot : slots)
+        for (const ParameterPart& part : slot.parts)
+            files.check(part.name, partShape(slot, part), torch::kFloat32);
+}
+
 // Weights that would silently be left out change the model; only those known to carry nothing are passed over.
 void refuseUnknownWeights(const ModelConfig& config, const std::vector<ParameterSlot>& slots, const WeightFiles& files,
     const std::filesystem::path& folder)
@@ -148,10 +155,19 @@ Weights bindWeights(const ModelConfig& config, const std::vector<ParameterSlot>&
     return weights;
 }
 
+void checkParameters(const ModelConfig& config, const std::vector<ParameterSlot>& slots, const std::filesystem::path& folder)
+{
+    const WeightFiles files(folder);
+    checkPresentWeights(slots, files);
+    refuseUnknownWeights(config, slots, files, folder);
+}
+
 std::vector<Parameter> readParameters(
     const ModelConfig& config, const std::vector<ParameterSlot>& slots, const std::filesystem::path& folder)
 {
     const WeightFiles files(folder);
+    checkPresentWeights(slots, files);
+    refuseUnknownWeights(config, slots, files, folder);
     std::vector<Parameter> parameters;
     for (const ParameterSlot& slot : slots) {
         Parameter parameter { .name = slot.name, .value = torch::empty(slot.shape), .parts = slot.parts, .layer = completedAt(slot) };
@@ -159,7 +175,6 @@ std::vector<Parameter> readParameters(
             parameter.value.narrow(0, part.firstRow, part.rows).copy_(files.read(part.name, partShape(slot, part), torch::kFloat32));
         parameters.push_back(std::move(parameter));
     }
-    refuseUnknownWeights(config, slots, files, folder);
     return parameters;
 }
 

@@ -23,7 +23,9 @@ std::vector<ParameterSlot> parameterSlots(const ModelConfig& config);
 Weights bindWeights(const ModelConfig& config, const std::vector<ParameterSlot>& slots, std::span<const Parameter> parameters,
     torch::Tensor Parameter::*field);
 
-// Masters read from the files of a folder. Throws Error{Model} for a weight that is missing, has another shape or is unknown.
+// Throws Error{Model} for a weight of the folder that is missing, has another shape or is unknown; reads the headers alone.
+void checkParameters(const ModelConfig& config, const std::vector<ParameterSlot>& slots, const std::filesystem::path& folder);
+// Masters read from the files of a folder, checked as above.
 std::vector<Parameter> readParameters(
     const ModelConfig& config, const std::vector<ParameterSlot>& slots, const std::filesystem::path& folder);
 // Random ones: embeddings N(0, embeddingDeviation), matrices N(0, 0.6 / sqrt(fan_in)), biases 0, norms 1.

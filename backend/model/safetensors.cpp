@@ -253,7 +253,7 @@ torch::Tensor SafetensorsFile::read(const std::string& name) const
     return out;
 }
 
-torch::Tensor SafetensorsFile::read(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const
+void SafetensorsFile::check(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const
 {
     const TensorInfo& tensor = require(name);
     if (torch::IntArrayRef(tensor.shape) != shape)
@@ -261,6 +261,11 @@ torch::Tensor SafetensorsFile::read(const std::string& name, torch::IntArrayRef 
     if (tensor.dtype != dtype && !(isFloating(tensor.dtype) && isFloating(dtype)))
         failTensor(m_path, name, concat("expected dtype ",
             isFloating(dtype) ? "F64, F32, F16 or BF16" : nameOf(dtype), ", found ", nameOf(tensor.dtype)));
+}
+
+torch::Tensor SafetensorsFile::read(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const
+{
+    check(name, shape, dtype);
     return read(name).to(dtype);
 }
 
@@ -306,12 +311,22 @@ std::vector<std::string> WeightFiles::names() const
     return names;
 }
 
-torch::Tensor WeightFiles::read(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const
+const SafetensorsFile& WeightFiles::ownerOf(const std::string& name, torch::IntArrayRef shape) const
 {
     const auto owner = m_owner.find(name);
     if (owner == m_owner.end())
         failTensor(m_index, name, "missing; expected shape " + shapeText(shape));
-    return m_files[owner->second].read(name, shape, dtype);
+    return m_files[owner->second];
+}
+
+torch::Tensor WeightFiles::read(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const
+{
+    return ownerOf(name, shape).read(name, shape, dtype);
+}
+
+void WeightFiles::check(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const
+{
+    ownerOf(name, shape).check(name, shape, dtype);
 }
 
 namespace {

@@ -40,6 +40,8 @@ public:
     // (F64, F32, F16, BF16) and refuses another kind of number or another shape.
     torch::Tensor read(const std::string& name) const;
     torch::Tensor read(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const;
+    // What the second form of read refuses, from the header alone.
+    void check(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const;
 
 private:
     class Mapping;
@@ -61,8 +63,11 @@ public:
     bool contains(const std::string& name) const { return m_owner.contains(name); }
     std::vector<std::string> names() const;
     torch::Tensor read(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const;
+    void check(const std::string& name, torch::IntArrayRef shape, torch::ScalarType dtype) const; // as SafetensorsFile::check
 
 private:
+    const SafetensorsFile& ownerOf(const std::string& name, torch::IntArrayRef shape) const;
+
     std::filesystem::path m_index; // what lists the names, for messages
     std::vector<SafetensorsFile> m_files;
     std::map<std::string, std::size_t> m_owner;

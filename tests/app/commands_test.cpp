@@ -8,6 +8,8 @@
 
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <numeric>
 
 namespace midpoint::app::test {
 namespace {
@@ -34,15 +36,42 @@ protected:
     void writeProject()
     {
         std::filesystem::create_directories(m_folder / "model");
-        write(m_folder / "model/config.json", R"({"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 8})");
+        write(m_folder / "model/config.json", R"({"architectures": ["Qwen2ForCausalLM"], "num_hidden_layers": 1, "num_attention_heads": 2,
+            "num_key_value_heads": 2, "hidden_size": 8, "intermediate_size": 16, "vocab_size": 3, "max_position_embeddings": 4096,
+            "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "tie_word_embeddings": true})");
         write(m_folder / "model/tokenizer.json", R"({"model": {"type": "WordLevel", "vocab": {"<unk>": 0, "1": 1, "+": 2}, "unk_token": "<unk>"},
             "pre_tokenizer": {"type": "WhitespaceSplit"}})");
-        write(m_folder / "model/model.safetensors", std::string("\2\0\0\0\0\0\0\0{}", 10));
+        writeWeights(8);
         std::string prompts;
         for (int i = 0; i < 32; ++i)
             prompts += json({ { "question", "1 + " + std::to_string(i) }, { "answer", std::to_string(i + 1) } }).dump() + "\n";
         write(m_folder / "train.jsonl", prompts);
         write(m_folder / "run.toml", "model.path = \"model\"\ndata.train_files = [\"train.jsonl\"]\ndata.val_files = [\"train.jsonl\"]\n");
+    }
+    // Zeros for the model above; its embedding may have another width.
+    void writeWeights(std::int64_t embeddingWidth)
+    {
+        const std::string layer = "model.layers.0.";
+        std::vector<std::pair<std::string, std::vector<std::int64_t>>> tensors = { { "model.embed_tokens.weight", { 3, embeddingWidth } },
+            { "model.norm.weight", { 8 } }, { layer + "input_layernorm.weight", { 8 } }, { layer + "post_attention_layernorm.weight", { 8 } },
+            { layer + "mlp.gate_proj.weight", { 16, 8 } }, { layer + "mlp.up_proj.weight", { 16, 8 } }, { layer + "mlp.down_proj.weight", { 8, 16 } },
+            { layer + "self_attn.o_proj.weight", { 8, 8 } } };
+        for (const char* projection : { "q_proj", "k_proj", "v_proj" }) {
+            tensors.push_back({ layer + "self_attn." + projection + ".weight", { 8, 8 } });
+            tensors.push_back({ layer + "self_attn." + projection + ".bias", { 8 } });
+        }
+        json header = json::object();
+        std::size_t bytes = 0;
+        for (const auto& [name, shape] : tensors) {
+            const std::size_t begin = bytes;
+            bytes += 4 * static_cast<std::size_t>(std::accumulate(shape.begin(), shape.end(), std::int64_t { 1 }, std::multiplies<>()));
+            header[name] = { { "dtype", "F32" }, { "shape", shape }, { "data_offsets", { begin, bytes } } };
+        }
+        const std::string text = header.dump();
+        std::string file(8, '\0');
+        for (std::size_t i = 0; i < 8; ++i)
+            file[i] = static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i));
+        write(m_folder / "model/model.safetensors", file + text + std::string(bytes, '\0'));
     }
     midpoint::test::TemporaryFolder m_folder;
 };
@@ -181,6 +210,18 @@ TEST_F(InFolder, Validate_TruncatedWeights_AreAProblemOfTheModel)
     const Finished finished = run({ "validate", "run.toml" });
     EXPECT_EQ(finished.code, 2);
     EXPECT_THAT(finished.err, AllOf(HasSubstr("model.path: "), HasSubstr("model.safetensors: the header says 255 bytes, the file has 2 after it")));
+}
+
+// Without the engine, or without LibTorch, shapes cannot be compared and the rest is.
+TEST_F(InFolder, Validate_WeightOfAnotherShape_IsAProblemOfTheModel)
+{
+    writeProject();
+    if (!std::filesystem::exists(midpoint::test::midpointBinary().parent_path().parent_path() / "lib/libmidpoint_engine.so"))
+        GTEST_SKIP() << "this build has no training engine";
+    writeWeights(12);
+    const Finished finished = run({ "validate", "run.toml" });
+    EXPECT_EQ(finished.code, 2);
+    EXPECT_THAT(finished.err, AllOf(HasSubstr("model.path: "), HasSubstr("'model.embed_tokens.weight': expected shape [3, 8], found [3, 12]")));
 }
 
 TEST_F(InFolder, Validate_FewerPromptsThanAStepTakes_IsAProblem)

@@ -267,6 +267,19 @@ TEST_F(TrainingTest, Train_NewestCheckpointDamaged_GoesOnFromTheOneBefore)
     EXPECT_THAT(test::read(m_folder / "run" / "log" / "rank0.log"), testing::HasSubstr("continues after step 4"));
 }
 
+TEST_F(TrainingTest, Train_EveryCheckpointDamaged_IsRefusedAndChangesNothing)
+{
+    ASSERT_EQ(train(m_folder / "run", "grpo.toml"), 0) << output();
+    const fs::path checkpoints = m_folder / "run" / "checkpoints";
+    for (const auto& entry : fs::directory_iterator(checkpoints))
+        test::write(entry.path() / "model.safetensors", "damaged");
+    EXPECT_EQ(train(m_folder / "run", "grpo.toml", { "run.steps=7" }), 1);
+    EXPECT_THAT(output(), testing::AllOf(testing::HasSubstr("expected a complete checkpoint to go on from"),
+                              testing::HasSubstr("step_000006/model.safetensors")));
+    EXPECT_TRUE(fs::exists(checkpoints / "step_000006"));
+    EXPECT_FALSE(fs::exists(checkpoints / "step_000007"));
+}
+
 TEST_F(TrainingTest, Train_OtherDataOnResume_IsRefusedUnlessAllowed)
 {
     ASSERT_EQ(train(m_folder / "run", "grpo.toml"), 0) << output();
