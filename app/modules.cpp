@@ -1,5 +1,6 @@
 #include "app/modules.h"
 
+#include "app/freed_memory.h"
 #include "app/libtorch.h"
 #include "app/openmp.h"
 #include "backend/core/error.h"
@@ -43,6 +44,7 @@ void* openEngineModule()
 {
     const std::filesystem::path path = existingModule(kEngineModule, "this build has no training engine; configure it with MIDPOINT_ENGINE=ON");
     const ShortSpinning shortSpinning;
+    keepFreedMemory();
     if (!isSet("MIDPOINT_TORCH")) {
         if (void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL))
             return module;

@@ -38,7 +38,8 @@ if(MIDPOINT_ENGINE)
     endif()
     add_library(midpoint_torch INTERFACE)
     target_include_directories(midpoint_torch SYSTEM INTERFACE "${MIDPOINT_TORCH_ROOT}/include" "${MIDPOINT_TORCH_ROOT}/include/torch/csrc/api/include")
-    target_link_libraries(midpoint_torch INTERFACE "${MIDPOINT_TORCH_ROOT}/lib/libtorch_cpu.so" "${MIDPOINT_TORCH_ROOT}/lib/libc10.so" Threads::Threads)
+    target_link_libraries(midpoint_torch INTERFACE "${MIDPOINT_TORCH_ROOT}/lib/libtorch_cpu.so" "${MIDPOINT_TORCH_ROOT}/lib/libc10.so"
+        "${MIDPOINT_TORCH_ROOT}/lib/libgomp.so.1" Threads::Threads) # its own OpenMP: one pool of threads in the process
     # ATen's vectorised headers are used with the baseline instruction set; ours are dispatched at run time.
     target_compile_definitions(midpoint_torch INTERFACE USE_C10D_GLOO)
 endif()

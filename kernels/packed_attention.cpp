@@ -3,6 +3,7 @@
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "kernels/packed_attention_cpu.h"
+#include "kernels/parallel.h"
 
 #include <algorithm>
 #include <vector>
@@ -44,7 +45,7 @@ void forEachUnit(const PackedAttentionShape& shape, CpuIsa isa, const Unit& runU
         longest = std::max(longest, tokenAt(g + 1) - tokenAt(g));
     }
     const std::int64_t scratchSize = MIDPOINT_CHOOSE_ISA(isa, packedAttentionScratch)(shape, longest);
-    at::parallel_for(0, groups * shape.keyValueHeads, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallelRanges(groups * shape.keyValueHeads, 1, [&](std::int64_t begin, std::int64_t end) {
         const auto scratch = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(scratchSize));
         for (std::int64_t unit = begin; unit < end; ++unit)
             runUnit(PackedAttentionUnit { unit / shape.keyValueHeads, unit % shape.keyValueHeads }, scratch.get());

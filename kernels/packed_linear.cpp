@@ -3,8 +3,7 @@
 #include "backend/core/error.h"
 #include "backend/core/text.h"
 #include "kernels/packed_linear_cpu.h"
-
-#include <ATen/Parallel.h>
+#include "kernels/parallel.h"
 
 #include <cstdlib>
 
@@ -42,7 +41,7 @@ void PackedMatrix::refresh(const void* weight)
 {
     const PackedLinearTask shape { m_outputs, m_inputs, m_type, nullptr, {} };
     const auto pack = MIDPOINT_CHOOSE_ISA(m_isa, packPanels);
-    at::parallel_for(0, panelCount(m_outputs, m_isa), 1,
+    parallelRanges(panelCount(m_outputs, m_isa), 1,
         [&](std::int64_t begin, std::int64_t end) { pack(weight, shape, m_memory.get(), begin, end); });
 }
 
@@ -54,7 +53,7 @@ void packedLinear(const PackedMatrix& matrix, const PackedLinearArguments& argum
         return;
     const PackedLinearTask task { matrix.outputs(), matrix.inputs(), matrix.type(), matrix.data(), arguments };
     const auto run = MIDPOINT_CHOOSE_ISA(matrix.isa(), packedLinearPanels);
-    at::parallel_for(0, panelCount(matrix.outputs(), matrix.isa()), 1,
+    parallelRanges(panelCount(matrix.outputs(), matrix.isa()), 1,
         [&](std::int64_t begin, std::int64_t end) { run(task, begin, end); });
 }
 

@@ -1,7 +1,7 @@
-// For <op>.cpp: rows over ATen's threads. Rows are independent, so the split does not change results.
+// For <op>.cpp: rows over LibTorch's threads. Rows are independent, so the split does not change results.
 #pragma once
 
-#include <ATen/Parallel.h>
+#include "kernels/parallel.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -9,12 +9,11 @@
 namespace midpoint::kernels {
 
 // Calls body(begin, end). A thread gets at least kElementsPerThread elements, so that small work is not handed around.
-template <typename Body>
-void forEachRowRange(std::int64_t rows, std::int64_t width, const Body& body)
+inline void forEachRowRange(std::int64_t rows, std::int64_t width, const RangeBody& body)
 {
-    constexpr std::int64_t kElementsPerThread = 8192;
+    constexpr std::int64_t kElementsPerThread = 32768;
     const std::int64_t grain = std::max<std::int64_t>(1, kElementsPerThread / std::max<std::int64_t>(1, width));
-    at::parallel_for(0, rows, grain, body);
+    parallelRanges(rows, grain, body);
 }
 
 } // namespace midpoint::kernels

@@ -1,6 +1,7 @@
 #include "backend/rollout/decoder.h"
 
 #include "backend/core/error.h"
+#include "kernels/parallel.h"
 #include "kernels/rms_norm.h"
 #include "kernels/swiglu.h"
 
@@ -101,7 +102,7 @@ bool Decoder::splitsRows() const { return m_packedBytes <= kSmallModelBytes; }
 void Decoder::forEachRange(std::int64_t rows, const std::function<void(std::int64_t, std::int64_t)>& step) const
 {
     if (splitsRows())
-        at::parallel_for(0, rows, kFewestRowsPerThread, step);
+        kernels::parallelRanges(rows, kFewestRowsPerThread, step);
     else
         step(0, rows);
 }

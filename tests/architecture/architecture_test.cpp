@@ -112,6 +112,19 @@ TEST(Architecture, CollectiveHeaders_Includes_OnlyInDistributed)
             expectNone(layer, R"(distributed/c10d)", "c10d lives in backend/distributed only");
 }
 
+// kernels/parallel.h says why.
+TEST(Architecture, ParallelLoops_GoThroughOneFile)
+{
+    static const std::regex direct(R"(at::parallel_(for|reduce)\s*\()");
+    for (const char* folder : { "kernels", "backend" })
+        for (const fs::directory_entry& entry : fs::recursive_directory_iterator(midpoint::test::sourceFolder() / folder)) {
+            const std::string extension = entry.path().extension().string();
+            if ((extension != ".h" && extension != ".cpp") || entry.path().filename() == "parallel.cpp")
+                continue;
+            EXPECT_FALSE(std::regex_search(midpoint::test::read(entry.path()), direct)) << entry.path() << " uses LibTorch's parallel loops";
+        }
+}
+
 TEST(Architecture, Plots_Includes_OnlyInWidgetsPlot)
 {
     for (const Include& include : includesBelow("widgets")) {
