@@ -62,7 +62,7 @@ void addRunAndModel(Table& table)
     table.add("run.steps", run, &RunSection::steps, atLeast(1), "steps", "Training steps of the run.",
         { { "trainer.total_training_steps" }, { "max_steps" } });
     table.add("run.threads", run, &RunSection::threads, between(0, 4096), "threads",
-        "Threads of each rank for computing. 0: all cores.");
+        "Threads of each rank for computing. 0: OMP_NUM_THREADS if it is set, else an equal share of the cores.");
     table.add("run.devices", run, &RunSection::devices, any(), "",
         "One device per rank: \"cpu\", or GPUs (\"cuda:0\", \"cuda:1\", ...), each listed once.");
     table.add("run.dtype", run, &RunSection::dtype, oneOf({ "float32", "bfloat16", "float16" }), "",

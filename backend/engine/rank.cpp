@@ -222,13 +222,10 @@ RankResult work(const RankOptions& options, Session& session, launch::HeartbeatW
     return train(start, parts, session, heartbeat);
 }
 
-// "All cores" are shared by the ranks of a host.
 std::int64_t threadsOf(const RankOptions& options)
 {
     const std::int64_t threads = options.config.run.threads;
-    if (threads != 0 || options.place.localWorldSize == 1)
-        return threads;
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::thread::hardware_concurrency()) / options.place.localWorldSize);
+    return threads != 0 ? threads : defaultThreads(options.place.localWorldSize);
 }
 
 launch::HeartbeatOptions heartbeatOptions(const RankOptions& options)
