@@ -139,7 +139,7 @@ void SettingForm::fit(const Row& row) const
         policy.setHeightForWidth(false);
         label->setSizePolicy(policy);
         label->setMinimumHeight(0); // which the height for a width is never below
-        label->setFixedHeight(label->heightForWidth(width));
+        label->setFixedHeight(std::max(label->heightForWidth(width), 0)); // -1 for no text
     }
 }
 
