@@ -163,6 +163,20 @@ TEST(StepScale, BetweenAndBeforeKnownSteps_TakesTheLastKnownOrNothing)
     EXPECT_EQ(scale.stepAt(501), 5);
 }
 
+TEST(StepScale, RisingSteps_AreFoundFromTheLastPlace)
+{
+    StepScale scale;
+    for (int i = 1; i <= 50; ++i)
+        scale.append(3 * i, 10 * i);
+    std::size_t place = 0;
+    for (int step = 0; step <= 160; step += 1 + step % 7) {
+        const double alone = scale.at(step);
+        const double inTurn = scale.at(step, place);
+        EXPECT_TRUE(alone == inTurn || (std::isnan(alone) && std::isnan(inTurn))) << step;
+    }
+    EXPECT_EQ(place, scale.size());
+}
+
 TEST(Format, Numbers_AreShortAndSayWhatTheyAre)
 {
     EXPECT_EQ(number(0.71234), "0.712");

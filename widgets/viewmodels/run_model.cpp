@@ -165,8 +165,10 @@ void RunModel::extend(const std::string& metric, Shown& shown)
     if (found == m_columns.end())
         return;
     const Column& column = found->second;
+    std::size_t place = 0;
     for (; shown.used < column.steps.size(); ++shown.used) {
-        const double x = xOf(column.steps[shown.used]);
+        const double step = column.steps[shown.used];
+        const double x = m_quantity == XQuantity::Step ? step : scale(m_quantity)->at(step, place);
         if (std::isnan(x) && m_quantity != XQuantity::Step && shown.used + 1 == column.steps.size())
             return; // its time arrives with the next poll
         if (!std::isnan(x))

@@ -32,11 +32,18 @@ QString shortName(XQuantity quantity)
 
 double StepScale::at(double step) const
 {
+    std::size_t place = 0;
+    return at(step, place);
+}
+
+double StepScale::at(double step, std::size_t& place) const
+{
     const std::vector<double>& steps = m_points.xs();
-    const auto after = std::upper_bound(steps.begin(), steps.end(), step);
-    if (after == steps.begin())
-        return std::numeric_limits<double>::quiet_NaN();
-    return m_points.y(static_cast<std::size_t>(after - steps.begin()) - 1);
+    if (place == 0 || place > steps.size())
+        place = static_cast<std::size_t>(std::upper_bound(steps.begin(), steps.end(), step) - steps.begin());
+    while (place < steps.size() && steps[place] <= step)
+        ++place;
+    return place == 0 ? std::numeric_limits<double>::quiet_NaN() : m_points.y(place - 1);
 }
 
 double StepScale::stepAt(double value) const

@@ -25,6 +25,8 @@ public:
     void clear() { m_points.clear(); }
     bool isEmpty() const { return m_points.isEmpty(); }
     double at(double step) const;
+    // The same for steps that rise from call to call, in constant time; `place` is 0 before the first.
+    double at(double step, std::size_t& place) const;
     double stepAt(double value) const; // the last step whose value is not above it
     std::size_t size() const { return m_points.size(); }
 
