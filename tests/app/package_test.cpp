@@ -73,7 +73,7 @@ TEST_F(Package, Libraries_OfEveryFile_AreInThePackageOrTheSystems)
     EXPECT_FALSE(there.contains("libtorch_cpu.so"));
     EXPECT_FALSE(there.contains("libmidpoint_gui.so"));
     const std::regex ofSystem(R"((ld-linux-x86-64|libc|libm|libpthread|libdl|librt|libstdc\+\+|libgcc_s)\.so.*)");
-    const std::regex ofLibTorch(R"(lib(torch_cpu|c10)\.so)");
+    const std::regex ofLibTorch(R"(lib(torch_cpu|c10)\.so|libgomp\.so\.1)");
     const std::regex ofLibTorchWithCuda(R"(lib(torch_cuda|c10_cuda)\.so)");
     const std::regex entry(R"re(\((NEEDED|RPATH|RUNPATH)\).*\[(.*)\])re");
     for (const fs::path& file : files) {
