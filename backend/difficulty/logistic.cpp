@@ -220,7 +220,7 @@ double LogisticHead::logit(std::span<const float> features) const
 
 void fitLogistic(const LogisticProblem& problem, LogisticHead& head)
 {
-    const std::size_t observations = problem.rows.size();
+    [[maybe_unused]] const std::size_t observations = problem.rows.size();
     MIDPOINT_ASSERT(problem.trials.size() == observations && problem.targets.size() == observations
             && (problem.offsets.empty() || problem.offsets.size() == observations)
             && (problem.times.empty() || problem.times.size() == observations),

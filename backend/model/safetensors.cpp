@@ -370,8 +370,8 @@ void writeAll(int file, const void* bytes, std::size_t count, const std::filesys
 
 void writeSafetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors, const Metadata& metadata)
 {
-    for (const auto& [name, tensor] : tensors)
-        MIDPOINT_ASSERT(tensor.defined(), "a tensor to be written must exist");
+    for ([[maybe_unused]] const NamedTensor& tensor : tensors)
+        MIDPOINT_ASSERT(tensor.second.defined(), "a tensor to be written must exist");
     const std::filesystem::path beside = path.string() + ".writing." + std::to_string(::getpid());
     const int file = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file < 0)

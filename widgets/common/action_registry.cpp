@@ -19,7 +19,7 @@ ActionRegistry::ActionRegistry(const Theme& theme, QWidget* window)
 
 QAction* ActionRegistry::make(const ActionSpec& spec)
 {
-    for (const QAction* other : m_actions)
+    for ([[maybe_unused]] const QAction* other : m_actions)
         MIDPOINT_ASSERT(other->objectName() != spec.id, "an action is declared once");
     auto* action = new QAction(spec.text, this);
     action->setObjectName(spec.id);
