@@ -24,7 +24,7 @@ std::vector<std::filesystem::path> existing(const std::string& option, const Wor
 
 void addThreads(CommandLine& line, std::int64_t& threads)
 {
-    line.add("--threads", threads, "Threads, 0 for all cores")->check(CLI::Range(0, 4096));
+    line.add("--threads", threads, "Threads; 0: OMP_NUM_THREADS if it is set, else all cores")->check(CLI::Range(0, 4096));
 }
 
 void print(const std::function<std::string(engine::EngineApi&, engine::Session&)>& work, bool asJson)

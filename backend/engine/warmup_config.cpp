@@ -168,7 +168,7 @@ WarmupConfig loadWarmupConfig(const std::filesystem::path& file, const std::vect
     reader.require("tokenizer", !config.tokenizer.empty(), "a tokenizer.json", "nothing");
     reader.require("out", !config.out.empty(), "a folder for the result", "nothing");
     reader.require("batch", config.batch >= 1, "at least 1", config.batch);
-    reader.require("threads", config.threads >= 0, "0 (all cores) or more", config.threads);
+    reader.require("threads", config.threads >= 0, "0 (OMP_NUM_THREADS or all cores) or more", config.threads);
     reader.require("warmup_steps", config.warmupSteps >= 0, "0 or more", config.warmupSteps);
     readStages(table, absolute, config);
     readCheck(table, absolute, config.check);
