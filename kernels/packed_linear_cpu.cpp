@@ -63,21 +63,37 @@ std::int64_t panelOffset(const PackedLinearTask& task, std::int64_t panel)
     return before * stepsOf<T>(task.inputs) * Steps<T>::kInputs;
 }
 
+// A cache line of each row at a time: rows that lie a power of two apart would push each other out of the cache before their next
+// element is read.
 template <typename T>
 void packPanel(const T* weight, const PackedLinearTask& task, T* packed, std::int64_t panel)
 {
     constexpr std::int64_t kInputs = Steps<T>::kInputs;
+    constexpr std::int64_t kLine = 64 / sizeof(T);
     const std::int64_t first = panel * kPanel;
     const std::int64_t rest = roundUp(task.outputs, kLanes) - first;
     const std::int64_t width = rest < kPanel ? rest : kPanel;
-    T* to = packed + panelOffset<T>(task, panel);
     const std::int64_t count = task.outputs - first < width ? task.outputs - first : width;
-    for (std::int64_t i = 0; i < stepsOf<T>(task.inputs) * kInputs; i += kInputs, to += width * kInputs)
-        for (std::int64_t k = 0; k < kInputs; ++k) {
-            for (std::int64_t o = 0; o < count; ++o)
-                to[o * kInputs + k] = i + k < task.inputs ? weight[(first + o) * task.inputs + i + k] : T {};
-            for (std::int64_t o = count; o < width; ++o)
-                to[o * kInputs + k] = T {};
+    const std::int64_t padded = stepsOf<T>(task.inputs) * kInputs;
+    T* const to = packed + panelOffset<T>(task, panel);
+    if (count < width || padded > task.inputs)
+        __builtin_memset(to, 0, static_cast<std::size_t>(padded * width) * sizeof(T));
+    const auto place = [width](std::int64_t input, std::int64_t output) {
+        return (input / kInputs * width + output) * kInputs + input % kInputs;
+    };
+    for (std::int64_t begin = 0; begin < task.inputs; begin += kLine)
+        for (std::int64_t o = 0; o < count; ++o) {
+            const T* from = weight + (first + o) * task.inputs + begin;
+            T* line = to + place(begin, o);
+            __builtin_prefetch(from + 2 * kLine);
+            if (begin + kLine <= task.inputs) {
+#pragma GCC unroll 32
+                for (std::int64_t i = 0; i < kLine; ++i)
+                    line[place(i, 0)] = from[i];
+            } else {
+                for (std::int64_t i = 0; i < task.inputs - begin; ++i)
+                    line[place(i, 0)] = from[i];
+            }
         }
 }
 
@@ -147,19 +163,27 @@ void productTile(const PackedLinearTask& task, const Panel<T>& panel, std::int64
         finishPartly(copies[r], bias, y + r * task.outputs, panel.count);
 }
 
+// A tile of 1 to Rows rows.
+template <int Rows, int Vectors, typename T, typename Y>
+void productTileOf(std::int64_t rows, const PackedLinearTask& task, const Panel<T>& panel, std::int64_t row)
+{
+    if constexpr (Rows > 1)
+        if (rows < Rows)
+            return productTileOf<Rows - 1, Vectors, T, Y>(rows, task, panel, row);
+    productTile<Rows, Vectors, T, Y>(task, panel, row);
+}
+
+// As few tiles as possible, of nearly the same height: every tile reads the whole panel, and one of few rows leaves the arithmetic
+// units waiting.
 template <int Vectors, typename T, typename Y>
 void productRows(const PackedLinearTask& task, const Panel<T>& panel)
 {
     const std::int64_t rows = task.arguments.rows;
-    std::int64_t row = 0;
-    for (; row + kRows <= rows; row += kRows)
-        productTile<kRows, Vectors, T, Y>(task, panel, row);
-    for (; row + 4 <= rows; row += 4)
-        productTile<4, Vectors, T, Y>(task, panel, row);
-    for (; row + 2 <= rows; row += 2)
-        productTile<2, Vectors, T, Y>(task, panel, row);
-    for (; row < rows; ++row)
-        productTile<1, Vectors, T, Y>(task, panel, row);
+    const std::int64_t tiles = (rows + kRows - 1) / kRows;
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+        const std::int64_t row = tile * rows / tiles;
+        productTileOf<kRows, Vectors, T, Y>((tile + 1) * rows / tiles - row, task, panel, row);
+    }
 }
 
 template <typename T, typename Y>

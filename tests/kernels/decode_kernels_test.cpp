@@ -21,7 +21,8 @@ struct LinearCase {
 
 TEST(PackedLinear, AnySizeTypeAndIsa_EqualsReferenceForAnyNumberOfRows)
 {
-    for (const LinearCase& c : { LinearCase { 0, 3, 4 }, { 1, 1, 1 }, { 2, 5, 3 }, { 9, 75, 128 }, { 33, 97, 65 }, { 15, 48, 7 }, { 3, 300, 33 }, { 3, 30, 333 }, { 8, 12, 512 } })
+    for (const LinearCase& c : { LinearCase { 0, 3, 4 }, { 1, 1, 1 }, { 2, 5, 3 }, { 9, 75, 128 }, { 33, 97, 65 }, { 15, 48, 7 }, { 3, 300, 33 }, { 3, 30, 333 }, { 8, 12, 512 },
+             { 4, 49, 31 }, { 5, 96, 32 }, { 6, 64, 64 }, { 7, 17, 96 }, { 10, 48, 34 }, { 11, 100, 16 }, { 14, 33, 40 }, { 20, 50, 66 } })
         for (const ElementType type : test::elementTypes())
             for (const CpuIsa isa : availableIsas())
                 for (const ElementType yType : { type, ElementType::Float32 }) {
