@@ -12,6 +12,14 @@ namespace {
 
 std::int64_t bytesOf(const torch::Tensor& tensor) { return tensor.numel() * tensor.element_size(); }
 
+std::int64_t bytesOf(const std::vector<torch::Tensor>& tensors)
+{
+    std::int64_t bytes = 0;
+    for (const torch::Tensor& tensor : tensors)
+        bytes += bytesOf(tensor);
+    return bytes;
+}
+
 torch::Tensor tensorOf(const std::string& bytes)
 {
     torch::Tensor tensor = torch::empty({ static_cast<std::int64_t>(bytes.size()) }, torch::kUInt8);
@@ -133,6 +141,18 @@ void Communicator::broadcast(const torch::Tensor& tensor, std::int64_t root, con
 {
     if (m_size > 1)
         begin(name, bytesOf(tensor), [&] { return m_transport->broadcast(tensor, root); }).wait();
+}
+
+Pending Communicator::startReduceShards(std::vector<torch::Tensor> tensors, const char* name)
+{
+    InPlaceShards& shards = *m_transport->inPlace(tensors.front());
+    return begin(name, bytesOf(tensors), [&] { return shards.reduceShards(std::move(tensors)); });
+}
+
+void Communicator::gatherShards(std::vector<torch::Tensor> tensors, const char* name)
+{
+    InPlaceShards& shards = *m_transport->inPlace(tensors.front());
+    begin(name, bytesOf(tensors), [&] { return shards.gatherShards(std::move(tensors)); }).wait();
 }
 
 void Communicator::barrier(const char* name) { allReduce(torch::zeros({ 1 }), Reduction::Sum, name); }

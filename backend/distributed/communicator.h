@@ -29,6 +29,8 @@ struct Traffic {
     double seconds = 0.0; // until it was waited for
 };
 
+class InPlaceShards;
+
 // What carries the bytes: for tensors in the host's memory that memory itself among the ranks of one host, else Gloo; NCCL for
 // tensors on CUDA devices; nothing for one rank. Tensors are flat.
 // After a wait the tensors can be used: by the host, or by what is queued on the current stream of their device. Errors are
@@ -41,9 +43,19 @@ public:
     virtual Wait reduceScatter(torch::Tensor own, torch::Tensor all) = 0; // all: one block per rank
     virtual Wait allGather(torch::Tensor all, torch::Tensor own) = 0;
     virtual Wait broadcast(torch::Tensor tensor, std::int64_t root) = 0;
+    // Null where tensors like this one have to be packed into blocks.
+    virtual InPlaceShards* inPlace(const torch::Tensor& /*like*/) { return nullptr; }
     // From any thread: operations end, with an error or with contents that have no meaning; those that follow are errors. A device
     // that waits for one that is gone does not find that out by itself, and the host waits for the device.
     virtual void abort() {}
+};
+
+// Moves tensors of which each rank owns a range (policy::shardOf) where they lie. They are contiguous and of one type.
+class InPlaceShards {
+public:
+    virtual ~InPlaceShards() = default;
+    virtual Transport::Wait reduceShards(std::vector<torch::Tensor> tensors) = 0; // float32: each rank's range becomes the sum
+    virtual Transport::Wait gatherShards(std::vector<torch::Tensor> tensors) = 0; // each rank's range reaches all
 };
 
 // An operation under way. Waiting throws launch::PeerLost when a rank is lost or the deadline has passed.
@@ -74,6 +86,10 @@ public:
     Pending startReduceScatter(const torch::Tensor& own, const torch::Tensor& all, const char* name);
     void allGather(const torch::Tensor& all, const torch::Tensor& own, const char* name);
     void broadcast(const torch::Tensor& tensor, std::int64_t root, const char* name);
+    // Only where movesInPlace().
+    bool movesInPlace(const torch::Tensor& like) const { return m_transport != nullptr && m_transport->inPlace(like) != nullptr; }
+    Pending startReduceShards(std::vector<torch::Tensor> tensors, const char* name);
+    void gatherShards(std::vector<torch::Tensor> tensors, const char* name);
     void barrier(const char* name);
 
     // Objects are bytes of any length. Every rank gets those of all.

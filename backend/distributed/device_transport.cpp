@@ -23,6 +23,7 @@ public:
     Wait reduceScatter(torch::Tensor own, torch::Tensor all) override { return of(own).reduceScatter(own, all); }
     Wait allGather(torch::Tensor all, torch::Tensor own) override { return of(own).allGather(all, own); }
     Wait broadcast(torch::Tensor tensor, std::int64_t root) override { return of(tensor).broadcast(tensor, root); }
+    InPlaceShards* inPlace(const torch::Tensor& like) override { return of(like).inPlace(like); }
     void abort() override
     {
         m_devices->abort();

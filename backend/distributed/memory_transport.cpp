@@ -1,5 +1,6 @@
 // Collectives of tensors in the host's memory among ranks of one host, through memory that they share: each says what the others
 // need once, and those read it where it lies. Sums are made in the order of the ranks, so all ranks get the same bits.
+#include "backend/distributed/shard_sequence.h"
 #include "backend/distributed/shared_ring.h"
 #include "backend/distributed/transports.h"
 
@@ -9,6 +10,7 @@
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -17,12 +19,6 @@
 
 namespace midpoint::distributed {
 namespace {
-
-// A piece of a tensor that travels in one chunk.
-struct Piece {
-    std::int64_t begin = 0; // elements
-    std::int64_t count = 0;
-};
 
 torch::Tensor tensorAt(const std::byte* data, std::int64_t count, const torch::Tensor& like)
 {
@@ -37,7 +33,31 @@ void addInto(const torch::Tensor& sum, const torch::Tensor& other, Reduction red
         at::maximum_out(const_cast<torch::Tensor&>(sum), sum, other);
 }
 
-class MemoryTransport final : public Transport {
+constexpr std::int64_t kAllSay = -1; // in place of the only rank that says something
+
+// The sum of the same place of all ranks, in their order. `sum` may be one of the places.
+template <std::int64_t Count>
+void addUp(float* sum, const std::vector<const float*>& places, std::int64_t begin)
+{
+    std::array<float, Count> total;
+    std::copy_n(places.front() + begin, Count, total.begin());
+    for (std::size_t rank = 1; rank < places.size(); ++rank)
+        for (std::int64_t i = 0; i < Count; ++i)
+            total[static_cast<std::size_t>(i)] += places[rank][begin + i];
+    std::copy_n(total.begin(), Count, sum + begin);
+}
+
+void addUp(float* sum, const std::vector<const float*>& places, std::int64_t count)
+{
+    constexpr std::int64_t kBlock = 128; // of a known length, so that the compiler uses vectors
+    std::int64_t i = 0;
+    for (; i + kBlock <= count; i += kBlock)
+        addUp<kBlock>(sum, places, i);
+    for (; i < count; ++i)
+        addUp<1>(sum, places, i);
+}
+
+class MemoryTransport final : public Transport, public InPlaceShards {
 public:
     MemoryTransport(SharedSegment segment, const RingShape& shape, std::int64_t rank, const std::vector<std::int64_t>& processes,
         double deadlineSeconds)
@@ -48,10 +68,10 @@ public:
 
     Wait allReduce(torch::Tensor tensor, Reduction reduction) override
     {
-        return begin(tensor.view(-1), -1, 1, [this, reduction](const torch::Tensor& flat, Piece piece) {
-            const torch::Tensor part = flat.narrow(0, piece.begin, piece.count);
+        return begin(tensor.view(-1), kAllSay, 1, [this, reduction](const torch::Tensor& flat, const ElementRange& range) {
+            const torch::Tensor part = flat.narrow(0, range.begin, range.count);
             for (std::int64_t rank = 0; rank < ranks(); ++rank) {
-                const torch::Tensor other = tensorAt(m_ring.slot(rank), piece.count, part);
+                const torch::Tensor other = tensorAt(m_ring.slot(rank), range.count, part);
                 if (rank == 0)
                     part.copy_(other);
                 else
@@ -63,12 +83,12 @@ public:
     // A chunk holds the same piece of every block.
     Wait reduceScatter(torch::Tensor own, torch::Tensor all) override
     {
-        return begin(all.view({ ranks(), -1 }), -1, ranks(), [this, own](const torch::Tensor& blocks, Piece piece) {
-            const torch::Tensor sum = own.view(-1).narrow(0, piece.begin, piece.count);
+        return begin(all.view({ ranks(), -1 }), kAllSay, ranks(), [this, own](const torch::Tensor& blocks, const ElementRange& range) {
+            const torch::Tensor sum = own.view(-1).narrow(0, range.begin, range.count);
             for (std::int64_t rank = 0; rank < ranks(); ++rank) {
-                const std::byte* there = m_ring.slot(rank) + m_rank * piece.count * blocks.element_size();
-                const torch::Tensor part = rank == m_rank ? blocks[rank].narrow(0, piece.begin, piece.count)
-                                                          : tensorAt(there, piece.count, sum);
+                const std::byte* there = m_ring.slot(rank) + m_rank * range.count * blocks.element_size();
+                const torch::Tensor part = rank == m_rank ? blocks[rank].narrow(0, range.begin, range.count)
+                                                          : tensorAt(there, range.count, sum);
                 if (rank == 0)
                     sum.copy_(part);
                 else
@@ -81,52 +101,108 @@ public:
     {
         const torch::Tensor blocks = all.view({ ranks(), -1 });
         blocks[m_rank].copy_(own.view(-1));
-        return begin(own.view(-1), -1, 1, [this, blocks](const torch::Tensor& flat, Piece piece) {
+        return begin(own.view(-1), kAllSay, 1, [this, blocks](const torch::Tensor& flat, const ElementRange& range) {
             for (std::int64_t rank = 0; rank < ranks(); ++rank)
                 if (rank != m_rank)
-                    blocks[rank].narrow(0, piece.begin, piece.count).copy_(tensorAt(m_ring.slot(rank), piece.count, flat));
+                    blocks[rank].narrow(0, range.begin, range.count).copy_(tensorAt(m_ring.slot(rank), range.count, flat));
         });
     }
 
     Wait broadcast(torch::Tensor tensor, std::int64_t root) override
     {
-        return begin(tensor.view(-1), root, 1, [this, root](const torch::Tensor& flat, Piece piece) {
+        return begin(tensor.view(-1), root, 1, [this, root](const torch::Tensor& flat, const ElementRange& range) {
             if (m_rank != root)
-                flat.narrow(0, piece.begin, piece.count).copy_(tensorAt(m_ring.slot(root), piece.count, flat));
+                flat.narrow(0, range.begin, range.count).copy_(tensorAt(m_ring.slot(root), range.count, flat));
         });
+    }
+
+    InPlaceShards* inPlace(const torch::Tensor& like) override { return like.is_cpu() ? this : nullptr; }
+
+    // A chunk holds the same range of the shards of all ranks but this one.
+    Wait reduceShards(std::vector<torch::Tensor> tensors) override
+    {
+        MIDPOINT_ASSERT(tensors.front().scalar_type() == torch::kFloat32, "gradients");
+        const auto sequence = std::make_shared<ShardSequence>(std::move(tensors), ranks());
+        constexpr auto kSize = static_cast<std::int64_t>(sizeof(float));
+        const auto write = [=, this](const ElementRange& range, std::byte* slot) {
+            for (std::int64_t rank = 0; rank < ranks(); ++rank)
+                if (rank != m_rank)
+                    sequence->forEach(range, rank, [&](const std::byte* data, std::int64_t offset, std::int64_t count) {
+                        std::memcpy(slot + (rank * range.count + offset) * kSize, data, static_cast<std::size_t>(count * kSize));
+                    });
+        };
+        const auto read = [=, this](const ElementRange& range) {
+            std::vector<const float*> places(static_cast<std::size_t>(ranks()));
+            sequence->forEach(range, m_rank, [&](std::byte* data, std::int64_t offset, std::int64_t count) {
+                for (std::int64_t rank = 0; rank < ranks(); ++rank) {
+                    const std::byte* there = m_ring.slot(rank) + (m_rank * range.count + offset) * kSize;
+                    places[static_cast<std::size_t>(rank)] = reinterpret_cast<const float*>(rank == m_rank ? data : there);
+                }
+                addUp(reinterpret_cast<float*>(data), places, count);
+            });
+        };
+        return begin(sequence->elements(), sequence->elementBytes(), ranks(), kAllSay, write, read);
+    }
+
+    Wait gatherShards(std::vector<torch::Tensor> tensors) override
+    {
+        const auto sequence = std::make_shared<ShardSequence>(std::move(tensors), ranks());
+        const std::int64_t size = sequence->elementBytes();
+        const auto write = [=, this](const ElementRange& range, std::byte* slot) {
+            sequence->forEach(range, m_rank, [&](const std::byte* data, std::int64_t offset, std::int64_t count) {
+                std::memcpy(slot + offset * size, data, static_cast<std::size_t>(count * size));
+            });
+        };
+        const auto read = [=, this](const ElementRange& range) {
+            for (std::int64_t rank = 0; rank < ranks(); ++rank)
+                if (rank != m_rank)
+                    sequence->forEach(range, rank, [&](std::byte* data, std::int64_t offset, std::int64_t count) {
+                        std::memcpy(data, m_ring.slot(rank) + offset * size, static_cast<std::size_t>(count * size));
+                    });
+        };
+        return begin(sequence->elements(), sequence->elementBytes(), 1, kAllSay, write, read);
     }
 
     void abort() override { m_ring.abort(); }
 
 private:
-    using Read = std::function<void(const torch::Tensor& said, Piece piece)>;
+    // What a chunk carries, as a range of the elements that an operation moves.
+    using Write = std::function<void(const ElementRange& range, std::byte* slot)>;
+    using Read = std::function<void(const ElementRange& range)>;
 
     std::int64_t ranks() const { return m_ring.shape().ranks; }
 
-    // `said`: what this rank tells, cut along its last dimension; a chunk holds a piece of each of its `rows`.
-    Wait begin(const torch::Tensor& said, std::int64_t source, std::int64_t rows, Read read)
+    // A slot holds a range of each of `rows` blocks of as many elements.
+    Wait begin(std::int64_t elements, std::int64_t elementBytes, std::int64_t rows, std::int64_t source, Write write, Read read)
     {
-        const std::int64_t elements = said.size(-1);
-        const std::int64_t perChunk = std::max<std::int64_t>(1, m_ring.shape().slotBytes / (rows * said.element_size()));
-        MIDPOINT_ASSERT(perChunk * rows * said.element_size() <= m_ring.shape().slotBytes, "a slot holds an element for every rank");
-        const auto pieceOf = [=](std::int64_t chunk) {
-            return Piece { chunk * perChunk, std::min(perChunk, elements - chunk * perChunk) };
+        const std::int64_t perChunk = std::max<std::int64_t>(1, m_ring.shape().slotBytes / (rows * elementBytes));
+        MIDPOINT_ASSERT(perChunk * rows * elementBytes <= m_ring.shape().slotBytes, "a slot holds an element for every rank");
+        const auto rangeOf = [=](std::int64_t chunk) {
+            return ElementRange { chunk * perChunk, std::min(perChunk, elements - chunk * perChunk) };
         };
         auto operation = std::make_shared<RingOperation>();
         operation->chunks = (elements + perChunk - 1) / perChunk;
         operation->source = source;
-        operation->write = [this, said, rows, pieceOf](std::int64_t chunk, std::byte* slot) {
-            const Piece piece = pieceOf(chunk);
+        operation->write = [rangeOf, write = std::move(write)](std::int64_t chunk, std::byte* slot) { write(rangeOf(chunk), slot); };
+        operation->read = [rangeOf, read = std::move(read)](std::int64_t chunk) { read(rangeOf(chunk)); };
+        m_ring.start(operation);
+        return [this, operation] { m_ring.finish(*operation); };
+    }
+
+    // `said`: what this rank tells, cut along its last dimension; a chunk holds a range of each of its `rows`.
+    Wait begin(const torch::Tensor& said, std::int64_t source, std::int64_t rows,
+        std::function<void(const torch::Tensor& said, const ElementRange& range)> read)
+    {
+        const auto write = [this, said, rows](const ElementRange& range, std::byte* slot) {
             const auto* data = static_cast<const std::byte*>(said.const_data_ptr());
-            const auto bytes = static_cast<std::size_t>(piece.count * said.element_size());
+            const auto bytes = static_cast<std::size_t>(range.count * said.element_size());
             for (std::int64_t row = 0; row < rows; ++row)
                 if (rows == 1 || row != m_rank) // this rank reads its own where it is
                     std::memcpy(slot + static_cast<std::size_t>(row) * bytes,
-                        data + (row * said.size(-1) + piece.begin) * said.element_size(), bytes);
+                        data + (row * said.size(-1) + range.begin) * said.element_size(), bytes);
         };
-        operation->read = [said, pieceOf, read = std::move(read)](std::int64_t chunk) { read(said, pieceOf(chunk)); };
-        m_ring.start(operation);
-        return [this, operation] { m_ring.finish(*operation); };
+        return begin(said.size(-1), said.element_size(), rows, source, write,
+            [said, read = std::move(read)](const ElementRange& range) { read(said, range); });
     }
 
     std::int64_t m_rank;

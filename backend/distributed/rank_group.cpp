@@ -9,6 +9,9 @@
 namespace midpoint::distributed {
 namespace {
 
+constexpr const char* kReduce = "reduce gradients";
+constexpr const char* kGather = "gather weights";
+
 std::int64_t blockOf(const torch::Tensor& tensor, std::int64_t ranks) { return (tensor.numel() + ranks - 1) / ranks; }
 
 // Between contiguous tensors of one type on one device. A model has hundreds of small parameters: on the host the plain copy takes
@@ -93,6 +96,10 @@ std::vector<std::string> CommunicatingRanks::gather(std::string own)
 void CommunicatingRanks::startGradients(std::vector<torch::Tensor> gradients)
 {
     const std::int64_t ranks = size();
+    if (m_communicator.movesInPlace(gradients.front())) {
+        m_reducing.push_back({ .pending = m_communicator.startReduceShards(std::move(gradients), kReduce) });
+        return;
+    }
     for (Piece& piece : cut(gradients, ranks)) {
         const torch::Tensor all = torch::empty({ ranks, elementsOf(piece) }, gradients.front().options());
         const auto bytes = static_cast<std::int64_t>(all.nbytes());
@@ -101,7 +108,7 @@ void CommunicatingRanks::startGradients(std::vector<torch::Tensor> gradients)
         for (std::int64_t rank = 0; rank < ranks; ++rank)
             copy(piece, all[rank], rank, ranks, Direction::IntoBlocks);
         const torch::Tensor own = torch::empty({ all.size(1) }, all.options());
-        Pending pending = m_communicator.startReduceScatter(own, all, "reduce gradients");
+        Pending pending = m_communicator.startReduceScatter(own, all, kReduce);
         m_reducing.push_back({ std::move(piece), own, bytes, std::move(pending) });
         m_reducingBytes += bytes;
     }
@@ -125,11 +132,15 @@ void CommunicatingRanks::finishGradients()
 void CommunicatingRanks::gatherShards(std::span<const torch::Tensor> tensors)
 {
     const std::int64_t ranks = size();
+    if (m_communicator.movesInPlace(tensors.front())) {
+        m_communicator.gatherShards({ tensors.begin(), tensors.end() }, kGather);
+        return;
+    }
     for (const Piece& piece : cut(tensors, ranks)) {
         const torch::Tensor own = torch::empty({ elementsOf(piece) }, tensors.front().options());
         copy(piece, own, rank(), ranks, Direction::IntoBlocks);
         const torch::Tensor all = torch::empty({ ranks, own.numel() }, own.options());
-        m_communicator.allGather(all, own, "gather weights");
+        m_communicator.allGather(all, own, kGather);
         for (std::int64_t other = 0; other < ranks; ++other)
             if (other != rank())
                 copy(piece, all[other], other, ranks, Direction::OutOfBlocks);

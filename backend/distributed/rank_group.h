@@ -11,7 +11,7 @@
 
 namespace midpoint::distributed {
 
-// Gradients and weights travel in pieces, so that the copies stay small however large a parameter is. On the host a piece stays in
+// Where they are not moved in place, gradients and weights travel in packed pieces, so that the copies stay small however large a parameter is. On the host a piece stays in
 // a cache between being packed, sent and read; devices need larger ones to be busy.
 constexpr std::int64_t kHostPieceBytes = 8 << 20;
 constexpr std::int64_t kDevicePieceBytes = 32 << 20;
@@ -43,9 +43,9 @@ private:
     };
     using Piece = std::vector<Part>; // what one collective moves
     struct Reducing {
-        Piece piece;
-        torch::Tensor own;
-        std::int64_t bytes = 0; // packed
+        Piece piece = {};         // empty in place
+        torch::Tensor own = {};
+        std::int64_t bytes = 0;   // packed
         Pending pending;
     };
     enum class Direction { IntoBlocks, OutOfBlocks };

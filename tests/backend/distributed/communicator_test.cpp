@@ -103,6 +103,41 @@ TEST_P(CommunicatorTest, LargeTensors_SeveralUnderWay_ArriveWhole)
     });
 }
 
+// Tensors of several sizes, some with shards that are shorter or empty, more than a ring holds; two operations under way at once.
+TEST_P(CommunicatorTest, ShardsInPlace_OfManyTensors_BecomeSumsAndReachAll)
+{
+    const std::int64_t size = m_size;
+    test::withCommunicators(m_way, size, [size](Communicator& communicator) {
+        const std::int64_t rank = communicator.rank();
+        if (!communicator.movesInPlace(torch::empty({ 1 })))
+            return;
+        const auto make = [rank](double first) {
+            std::vector<torch::Tensor> tensors;
+            for (const std::int64_t elements : { 1, 7, 0, 300'001, 5, 5'000'003, 129, 2 })
+                tensors.push_back(torch::arange(elements, torch::kFloat32).remainder_(997).add_(first + static_cast<double>(rank)));
+            return tensors;
+        };
+        const std::vector<torch::Tensor> one = make(0.0);
+        const std::vector<torch::Tensor> two = make(3.0);
+        Pending first = communicator.startReduceShards(one, "reduce");
+        Pending second = communicator.startReduceShards(two, "reduce");
+        first.wait();
+        second.wait();
+        communicator.gatherShards(two, "gather");
+        communicator.gatherShards(one, "gather");
+        for (std::size_t i = 0; i < one.size(); ++i) {
+            const torch::Tensor plain = torch::arange(one[i].numel(), torch::kFloat32).remainder_(997).mul_(size);
+            const auto offsets = static_cast<double>(size * (size - 1) / 2);
+            EXPECT_TRUE(torch::equal(one[i], plain + offsets)) << i;
+            EXPECT_TRUE(torch::equal(two[i], plain + offsets + static_cast<double>(3 * size))) << i;
+        }
+        const std::vector<torch::Tensor> rounded { torch::full({ 5, 3 }, static_cast<double>(rank), torch::kBFloat16) };
+        communicator.gatherShards(rounded, "gather");
+        for (std::int64_t element = 0; element < 15; ++element)
+            EXPECT_EQ(rounded[0].view(-1)[element].item<double>(), static_cast<double>(element / ((15 + size - 1) / size))) << element;
+    });
+}
+
 constexpr auto bothWays = [] { return testing::Values(Way::Memory, Way::Sockets); };
 INSTANTIATE_TEST_SUITE_P(Ways, CommunicatorTest, testing::Combine(bothWays(), testing::Values(1, 2, 3, 4)),
     [](const auto& item) { return concat(test::nameOf(std::get<0>(item.param)), std::get<1>(item.param)); });
