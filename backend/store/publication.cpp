@@ -159,6 +159,8 @@ void Publisher::end()
         return;
     publish();
     removeDatabase(m_source);
+    std::error_code notEmpty;
+    std::filesystem::remove(m_source.parent_path(), notEmpty); // the other database of the run may still be there
 }
 
 } // namespace midpoint::store

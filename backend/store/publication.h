@@ -33,7 +33,7 @@ public:
 
     void publishIfDue(); // at most every so many seconds, and in at most 2 % of the time
     void publish();
-    void end();          // publishes, and removes what was written locally: the database is closed
+    void end();          // publishes, and removes what was written locally, with its folder once that is empty: the database is closed
 
 private:
     std::filesystem::path m_source;

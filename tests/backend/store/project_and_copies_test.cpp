@@ -131,6 +131,7 @@ TEST(Publication, RunElsewhere_IsPublishedWholeAndResumesFromThePublishedCopy)
     RunWriter writer(options);
     writer.commitStep(test::fakeStep({}, 6));
     writer.finish();
+    EXPECT_FALSE(std::filesystem::exists(folder / "local")) << "nothing is left on the local disk once all is published";
     const RunReader reader(folder / "run");
     EXPECT_EQ(reader.progress().lastStep, 6);
     EXPECT_FALSE(reader.newMetrics(first).restarted);
