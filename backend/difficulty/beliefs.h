@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/difficulty/belief.h"
+#include "backend/difficulty/features.h"
 
 #include <memory>
 #include <optional>
@@ -61,8 +62,11 @@ struct MidpointOptions {
 };
 // From the names of selection.midpoint_parts: embeddings, counts, importance, drift, signal, length. Throws Error{Config}.
 MidpointOptions midpointOptions(std::span<const std::string> parts);
-// `embeddings` is [pool size, dimension], row by row in the order of the pool; empty: none. `prior` may be null.
+// `embeddings` without columns: none. `prior` may be null.
 std::unique_ptr<Belief> makeMidpointBelief(const MidpointOptions& options, const PromptPool& pool,
-    std::vector<float> embeddings, std::int64_t dimension, std::unique_ptr<Belief> prior = nullptr);
+    const EmbeddingRows& embeddings, std::unique_ptr<Belief> prior = nullptr);
+// The same from memory: [pool size, dimension], row by row in the order of the pool.
+std::unique_ptr<Belief> makeMidpointBelief(const MidpointOptions& options, const PromptPool& pool,
+    std::span<const float> embeddings, std::int64_t dimension, std::unique_ptr<Belief> prior = nullptr);
 
 } // namespace midpoint::difficulty

@@ -49,12 +49,15 @@ void LengthEstimate::fit(const LogisticProblem& problem)
     m_isFitted = true;
 }
 
-double LengthEstimate::tokens(std::int64_t index, std::span<const float> features, std::int64_t step) const
+std::vector<double> LengthEstimate::tokens(const Features& features, std::int64_t step) const
 {
-    const Own& own = m_own[at(index)];
-    const double decay = fading(own, step);
-    const double expected = m_longest / (1.0 + std::exp(-m_head.logit(features)));
-    return (kHeadResponses * expected + decay * own.tokens) / (kHeadResponses + decay * own.responses);
+    std::vector<double> result = m_head.logits(features, std::ssize(m_own));
+    for (std::size_t i = 0; i < result.size(); ++i) {
+        const double decay = fading(m_own[i], step);
+        const double expected = m_longest / (1.0 + std::exp(-result[i]));
+        result[i] = (kHeadResponses * expected + decay * m_own[i].tokens) / (kHeadResponses + decay * m_own[i].responses);
+    }
+    return result;
 }
 
 void LengthEstimate::save(ByteWriter& out) const

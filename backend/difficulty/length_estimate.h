@@ -24,7 +24,8 @@ public:
     // `problem` observes share() of some groups.
     void fit(const LogisticProblem& problem);
     bool isFitted() const { return m_isFitted; }
-    double tokens(std::int64_t index, std::span<const float> features, std::int64_t step) const; // of a response; needs a fit
+    // Of a response to each prompt of the pool; needs a fit.
+    std::vector<double> tokens(const Features& features, std::int64_t step) const;
 
     void save(ByteWriter& out) const;
     void restore(ByteReader& in);

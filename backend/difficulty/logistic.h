@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backend/core/bytes.h"
+#include "backend/difficulty/features.h"
 
 #include <cstdint>
 #include <span>
@@ -16,12 +17,12 @@ struct LogisticHead {
     std::vector<double> coefficients; // empty counts as all zero
     double trend = 0.0; // of LogisticProblem::times
 
-    double logit(std::span<const float> features) const; // at present
+    double logit(const Features& features, std::int64_t row) const; // at present
+    std::vector<double> logits(const Features& features, std::int64_t rows) const; // of all rows from the first on
 };
 
 struct LogisticProblem {
-    std::span<const float> features = {}; // a row of `dimension` numbers per prompt
-    std::int64_t dimension = 0;
+    const Features* features = nullptr; // null: only intercept and trend
     std::span<const std::int64_t> rows = {}; // observed, may repeat
     std::span<const double> trials = {}; // what each observation counts for, in single outcomes
     std::span<const double> targets = {}; // share of successes

@@ -57,23 +57,17 @@ struct PromptCounts {
 
 class MidpointBelief : public Belief {
 public:
-    MidpointBelief(const MidpointOptions& options, const PromptPool& pool, std::vector<float> embeddings,
-        std::int64_t dimension, std::unique_ptr<Belief> prior)
+    MidpointBelief(const MidpointOptions& options, const PromptPool& pool, const EmbeddingRows& embeddings,
+        std::unique_ptr<Belief> prior)
         : m_options(options)
         , m_pool(&pool)
         , m_prior(std::move(prior))
-        , m_features(std::move(embeddings))
-        , m_dimension(options.useEmbeddings ? dimension : 0)
+        , m_features(options.useEmbeddings && embeddings.dimension > 0
+                  ? Features(embeddings, pool.size(), options.featureLength)
+                  : Features())
         , m_counts(at(pool.size()))
         , m_length(pool.size(), options.longestResponse, options.countDecay)
     {
-        if (std::ssize(m_features) != pool.size() * dimension)
-            throw Error(ErrorKind::Internal,
-                concat("midpoint belief: ", m_features.size(), " numbers for ", pool.size(), " embeddings of ",
-                    dimension));
-        if (m_dimension == 0)
-            m_features.clear();
-        standardise();
     }
     const char* name() const override { return "midpoint"; }
     void learn(const Ledger& ledger, std::int64_t step) override;
@@ -92,7 +86,6 @@ private:
         std::vector<double> lengths; // as shares
     };
 
-    void standardise();
     History recentGroups(const Ledger& ledger, std::int64_t step) const;
     void askPrior(const Ledger& ledger, std::int64_t step);
     void fitHeads(const Ledger& ledger, std::int64_t step);
@@ -100,20 +93,15 @@ private:
     void addCounts(std::int64_t index, const LedgerEntry& entry);
     void bringTo(PromptCounts& counts, std::int64_t step) const;
 
-    std::span<const float> featuresOf(std::int64_t index) const
-    {
-        return std::span(m_features).subspan(at(index * m_dimension), at(m_dimension));
-    }
-    double priorMean(std::int64_t index, double time = 0.0) const;
-    double priorSignal(std::int64_t index, double rate) const;
+    double priorMean(std::int64_t index, double headLogit, double time = 0.0) const;
+    double priorSignal(double headLogit, double rate) const;
     double priorStrength() const;
 
     MidpointOptions m_options;
     const PromptPool* m_pool;
     std::unique_ptr<Belief> m_prior; // may be null
     std::vector<double> m_priorLogits; // what it says at present; empty without one
-    std::vector<float> m_features; // standardised
-    std::int64_t m_dimension;
+    Features m_features;
 
     std::int64_t m_seen = 0; // entries of the ledger
     std::vector<PromptCounts> m_counts;
@@ -124,31 +112,6 @@ private:
     double m_priorError = 0.0; // decayed sums over measured prompts: (prior - rate)^2 without the measurement's noise,
     double m_priorVariance = 0.0; // and prior (1 - prior)
 };
-
-// Every column to mean 0 and deviation 1 over the pool, then scaled so that a row has length featureLength on average.
-void MidpointBelief::standardise()
-{
-    const double scale
-        = m_options.featureLength / std::sqrt(static_cast<double>(std::max<std::int64_t>(m_dimension, 1)));
-    const auto rows = static_cast<double>(m_pool->size());
-    for (std::int64_t column = 0; column < m_dimension; ++column) {
-        double sum = 0.0;
-        double squares = 0.0;
-        for (std::int64_t row = 0; row < m_pool->size(); ++row)
-            sum += static_cast<double>(m_features[at(row * m_dimension + column)]);
-        const double mean = sum / rows;
-        for (std::int64_t row = 0; row < m_pool->size(); ++row) {
-            const double centred = static_cast<double>(m_features[at(row * m_dimension + column)]) - mean;
-            squares += centred * centred;
-        }
-        const double deviation = std::sqrt(squares / rows);
-        for (std::int64_t row = 0; row < m_pool->size(); ++row) {
-            float& value = m_features[at(row * m_dimension + column)];
-            value
-                = deviation > 0.0 ? static_cast<float>((static_cast<double>(value) - mean) / deviation * scale) : 0.0F;
-        }
-    }
-}
 
 void MidpointBelief::bringTo(PromptCounts& counts, std::int64_t step) const
 {
@@ -161,18 +124,17 @@ void MidpointBelief::bringTo(PromptCounts& counts, std::int64_t step) const
     counts.step = std::max(step, counts.step);
 }
 
-double MidpointBelief::priorMean(std::int64_t index, double time) const
+double MidpointBelief::priorMean(std::int64_t index, double headLogit, double time) const
 {
     if (!m_isFitted)
         return kUnknownMean;
     const double known = m_priorLogits.empty() ? 0.0 : m_priorLogits[at(index)];
-    return std::clamp(
-        sigmoid(known + m_rateHead.logit(featuresOf(index)) + m_rateHead.trend * time), kRateEdge, 1.0 - kRateEdge);
+    return std::clamp(sigmoid(known + headLogit + m_rateHead.trend * time), kRateEdge, 1.0 - kRateEdge);
 }
 
-double MidpointBelief::priorSignal(std::int64_t index, double rate) const
+double MidpointBelief::priorSignal(double headLogit, double rate) const
 {
-    return 0.5 * sigmoid(differLogit(rate) + m_signalHead.logit(featuresOf(index)));
+    return 0.5 * sigmoid(differLogit(rate) + headLogit);
 }
 
 // A beta distribution with mean m and strength k has variance m (1 - m) / (k + 1): k is what explains how far the prior
@@ -190,7 +152,7 @@ void MidpointBelief::judgePrior(std::int64_t index, const LedgerEntry& entry)
 {
     if (!m_isFitted || entry.attempts < 2)
         return;
-    const double prior = priorMean(index);
+    const double prior = priorMean(index, m_rateHead.logit(m_features, index));
     const double rate = entry.successRate();
     const double noise = rate * (1.0 - rate) / static_cast<double>(entry.attempts - 1);
     m_priorError += (prior - rate) * (prior - rate) - noise;
@@ -272,8 +234,7 @@ void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
     History history = recentGroups(ledger, step);
     if (std::ssize(history.rows) < kFewestGroups)
         return;
-    LogisticProblem problem { .features = m_features,
-        .dimension = m_dimension,
+    LogisticProblem problem { .features = &m_features,
         .rows = history.rows,
         .trials = history.trials,
         .targets = history.rates,
@@ -296,7 +257,8 @@ void MidpointBelief::fitHeads(const Ledger& ledger, std::int64_t step)
         return;
     offsets.clear();
     for (std::size_t i = 0; i < history.rows.size(); ++i)
-        offsets.push_back(differLogit(priorMean(history.rows[i], history.times[i])));
+        offsets.push_back(differLogit(
+            priorMean(history.rows[i], m_rateHead.logit(m_features, history.rows[i]), history.times[i])));
     for (double& trials : history.trials)
         trials *= 0.5; // n rollouts make n / 2 independent pairs
     problem.times = {}; // moves with the rate
@@ -327,9 +289,15 @@ void MidpointBelief::learnFromReplayed(std::span<const ReplayedEvidence> evidenc
 Estimates MidpointBelief::estimate(std::int64_t step) const
 {
     const double strength = priorStrength();
+    const bool hasSignalHead = m_options.useSignalHead && m_isFitted;
+    const std::vector<double> rateLogits = m_rateHead.logits(m_features, m_pool->size());
+    const std::vector<double> signalLogits
+        = hasSignalHead ? m_signalHead.logits(m_features, m_pool->size()) : std::vector<double>();
     Estimates result;
+    if (m_options.useLength && m_length.isFitted())
+        result.tokens = m_length.tokens(m_features, step);
     for (std::int64_t index = 0; index < m_pool->size(); ++index) {
-        const double prior = priorMean(index);
+        const double prior = priorMean(index, rateLogits[at(index)]);
         PromptCounts counts = m_options.useCounts ? m_counts[at(index)] : PromptCounts {};
         bringTo(counts, step);
         const double total = strength + counts.older.total() + counts.newest.total();
@@ -337,13 +305,11 @@ Estimates MidpointBelief::estimate(std::int64_t step) const
         double signal = mean * (1.0 - mean) * total / (total + 1.0); // E[p (1 - p)] of the beta distribution
         // A good estimate of p can be a poor one of p (1 - p): what is not the prompt's own counts is estimated
         // directly.
-        if (m_options.useSignalHead && m_isFitted)
-            signal += strength / total * (priorSignal(index, prior) - signal);
+        if (hasSignalHead)
+            signal += strength / total * (priorSignal(signalLogits[at(index)], prior) - signal);
         result.mean.push_back(mean);
         result.deviation.push_back(std::sqrt(mean * (1.0 - mean) / (total + 1.0)));
         result.signal.push_back(std::min(signal, 0.25));
-        if (m_options.useLength && m_length.isFitted())
-            result.tokens.push_back(m_length.tokens(index, featuresOf(index), step));
     }
     return result;
 }
@@ -353,7 +319,7 @@ std::string MidpointBelief::saveState() const
     ByteWriter out;
     out.putText(kTag);
     out.put(m_pool->size());
-    out.put(m_dimension);
+    out.put(m_features.dimension());
     out.put(m_seen);
     for (const PromptCounts& counts : m_counts) {
         for (const double value :
@@ -379,10 +345,10 @@ void MidpointBelief::restoreState(std::string_view bytes)
     in.expectTag(kTag);
     const auto size = in.get<std::int64_t>();
     const auto dimension = in.get<std::int64_t>();
-    if (size != m_pool->size() || dimension != m_dimension)
+    if (size != m_pool->size() || dimension != m_features.dimension())
         throw Error(ErrorKind::Checkpoint,
             concat("midpoint belief: saved for ", size, " prompts and ", dimension, " features, this run has ",
-                m_pool->size(), " and ", m_dimension));
+                m_pool->size(), " and ", m_features.dimension()));
     m_seen = in.get<std::int64_t>();
     for (PromptCounts& counts : m_counts) {
         for (double* value :
@@ -435,9 +401,18 @@ MidpointOptions midpointOptions(std::span<const std::string> parts)
 }
 
 std::unique_ptr<Belief> makeMidpointBelief(const MidpointOptions& options, const PromptPool& pool,
-    std::vector<float> embeddings, std::int64_t dimension, std::unique_ptr<Belief> prior)
+    const EmbeddingRows& embeddings, std::unique_ptr<Belief> prior)
 {
-    return std::make_unique<MidpointBelief>(options, pool, std::move(embeddings), dimension, std::move(prior));
+    return std::make_unique<MidpointBelief>(options, pool, embeddings, std::move(prior));
+}
+
+std::unique_ptr<Belief> makeMidpointBelief(const MidpointOptions& options, const PromptPool& pool,
+    std::span<const float> embeddings, std::int64_t dimension, std::unique_ptr<Belief> prior)
+{
+    if (std::ssize(embeddings) != pool.size() * dimension)
+        throw Error(ErrorKind::Internal,
+            concat("midpoint belief: ", embeddings.size(), " numbers for ", pool.size(), " embeddings of ", dimension));
+    return makeMidpointBelief(options, pool, embeddingRows(embeddings, dimension), std::move(prior));
 }
 
 } // namespace midpoint::difficulty

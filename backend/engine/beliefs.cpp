@@ -36,13 +36,12 @@ std::unique_ptr<difficulty::Belief> makeMidpoint(const RunParts& parts, Session&
     difficulty::MidpointOptions options = difficulty::midpointOptions(parts.config.selection.midpointParts);
     options.longestResponse = parts.config.rollout.maxNewTokens;
     if (!options.useEmbeddings)
-        return difficulty::makeMidpointBelief(options, *parts.pool, {}, 0);
+        return difficulty::makeMidpointBelief(options, *parts.pool, {});
     const std::filesystem::path path = embeddingsOf(parts, predictor::Pooling::MeanAndLast, session);
-    predictor::PoolEmbeddings embeddings = predictor::readPoolEmbeddings(path, *parts.pool);
     std::unique_ptr<difficulty::Belief> prior
         = parts.config.selection.predictorPath.empty() ? nullptr : makePredictor(parts, path);
     return difficulty::makeMidpointBelief(
-        options, *parts.pool, std::move(embeddings.values), embeddings.dimension, std::move(prior));
+        options, *parts.pool, predictor::poolEmbeddingRows(path, *parts.pool), std::move(prior));
 }
 
 std::unique_ptr<difficulty::Belief> makeBelief(const RunParts& parts, Session& session)

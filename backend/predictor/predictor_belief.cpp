@@ -310,12 +310,24 @@ std::unique_ptr<difficulty::Belief> makePredictorBelief(
     return std::make_unique<PredictorBelief>(options, std::move(predictor), std::move(embeddings), pool);
 }
 
-PoolEmbeddings readPoolEmbeddings(const std::filesystem::path& path, const difficulty::PromptPool& pool)
+difficulty::EmbeddingRows poolEmbeddingRows(const std::filesystem::path& path, const difficulty::PromptPool& pool)
 {
     requireFile(path, "selection.embeddings_path", "midpoint predictor embed");
-    const EmbeddingMatrix embeddings = EmbeddingMatrix::open(path);
-    const torch::Tensor rows = embeddings.gather(rowsOf(embeddings, pool)).contiguous();
-    return { { rows.const_data_ptr<float>(), rows.const_data_ptr<float>() + rows.numel() }, embeddings.dimension() };
+    const auto embeddings = std::make_shared<const EmbeddingMatrix>(EmbeddingMatrix::open(path));
+    return { embeddings->dimension(),
+        [embeddings, rows = rowsOf(*embeddings, pool)](std::int64_t firstRow, std::span<float> out) {
+            const auto count = out.size() / static_cast<std::size_t>(embeddings->dimension());
+            const torch::Tensor values = embeddings->gather(std::span(rows).subspan(static_cast<std::size_t>(firstRow), count));
+            std::copy_n(values.const_data_ptr<float>(), out.size(), out.begin());
+        } };
+}
+
+PoolEmbeddings readPoolEmbeddings(const std::filesystem::path& path, const difficulty::PromptPool& pool)
+{
+    const difficulty::EmbeddingRows rows = poolEmbeddingRows(path, pool);
+    PoolEmbeddings embeddings { std::vector<float>(static_cast<std::size_t>(pool.size() * rows.dimension)), rows.dimension };
+    rows.read(0, embeddings.values);
+    return embeddings;
 }
 
 } // namespace midpoint::predictor

@@ -3,6 +3,7 @@
 
 #include "backend/difficulty/belief.h"
 #include "backend/difficulty/calibration.h"
+#include "backend/difficulty/features.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -31,8 +32,9 @@ struct PredictorBeliefOptions {
 std::unique_ptr<difficulty::Belief> makePredictorBelief(
     const PredictorBeliefOptions& options, const difficulty::PromptPool& pool);
 
-// The embeddings of all prompts of the pool, row by row in its order, for beliefs that need no LibTorch. Errors as
-// above.
+// The embeddings of all prompts of the pool in its order, read from the file when asked for. Errors as above.
+difficulty::EmbeddingRows poolEmbeddingRows(const std::filesystem::path& path, const difficulty::PromptPool& pool);
+// The same in memory.
 struct PoolEmbeddings {
     std::vector<float> values; // [pool size, dimension]
     std::int64_t dimension = 0;
