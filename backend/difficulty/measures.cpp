@@ -38,22 +38,22 @@ PredictionMeasures measurePredictions(std::span<const PredictionPair> pairs)
 }
 
 std::vector<PredictionPair> pairWithEstimates(
-    std::span<const Group> groups, const Estimates& estimates, const PromptPool& pool)
+    std::span<const Group* const> groups, const Estimates& estimates, const PromptPool& pool)
 {
     std::vector<PredictionPair> pairs;
     if (estimates.mean.empty())
         return pairs;
-    for (const Group& group : groups) {
-        const std::optional<std::int64_t> index = pool.indexOf(group.prompt);
+    for (const Group* group : groups) {
+        const std::optional<std::int64_t> index = pool.indexOf(group->prompt);
         if (!index)
             continue;
-        const LedgerEntry entry = summarise(group);
+        const LedgerEntry entry = summarise(*group);
         pairs.push_back({ *index, estimates.mean[static_cast<std::size_t>(*index)], entry.successes, entry.attempts });
     }
     return pairs;
 }
 
-ChoiceMeasures measureChoice(std::span<const Group> groups)
+ChoiceMeasures measureChoice(std::span<const Group* const> groups)
 {
     ChoiceMeasures result;
     std::int64_t attempts = 0;
@@ -61,12 +61,12 @@ ChoiceMeasures measureChoice(std::span<const Group> groups)
     std::int64_t withSignal = 0;
     std::int64_t correct = 0;
     std::int64_t wrong = 0;
-    for (const Group& group : groups) {
-        const std::int64_t solved = group.successes();
-        const auto size = static_cast<std::int64_t>(group.rollouts.size());
+    for (const Group* group : groups) {
+        const std::int64_t solved = group->successes();
+        const auto size = static_cast<std::int64_t>(group->rollouts.size());
         attempts += size;
         successes += solved;
-        withSignal += group.hasSignal() ? 1 : 0;
+        withSignal += group->hasSignal() ? 1 : 0;
         correct += size > 0 && solved == size ? 1 : 0;
         wrong += size > 0 && solved == 0 ? 1 : 0;
     }

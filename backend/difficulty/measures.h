@@ -28,7 +28,7 @@ PredictionMeasures measurePredictions(std::span<const PredictionPair> pairs);
 // Pairs each group with what was estimated for its prompt before it was rolled out; groups outside the pool are left
 // out.
 std::vector<PredictionPair> pairWithEstimates(
-    std::span<const Group> groups, const Estimates& estimates, const PromptPool& pool);
+    std::span<const Group* const> groups, const Estimates& estimates, const PromptPool& pool);
 
 struct ChoiceMeasures {
     std::int64_t groups = 0;
@@ -37,6 +37,6 @@ struct ChoiceMeasures {
     double allWrong = 0.0;
     double successRate = 0.0; // over all rollouts
 };
-ChoiceMeasures measureChoice(std::span<const Group> groups);
+ChoiceMeasures measureChoice(std::span<const Group* const> groups);
 
 } // namespace midpoint::difficulty

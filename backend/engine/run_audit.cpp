@@ -28,14 +28,15 @@ store::Event suspectEvent(const reward::SuspectedLabel& suspect, std::int64_t st
 
 } // namespace
 
-std::vector<store::Event> RunAudit::lookAtStep(std::span<const Group> graded, std::int64_t storedStep)
+std::vector<store::Event> RunAudit::lookAtStep(std::span<const Group* const> graded, std::int64_t storedStep)
 {
-    m_labels.add(graded);
-    for (const Group& group : graded)
-        for (const Rollout& rollout : group.rollouts) {
+    for (const Group* group : graded) {
+        m_labels.add({ group, 1 });
+        for (const Rollout& rollout : group->rollouts) {
             m_rewardSum += rollout.reward;
             ++m_rewardCount;
         }
+    }
     std::vector<store::Event> events;
     for (const reward::SuspectedLabel& suspect : m_labels.suspects()) {
         if (events.size() == kMostEventsPerStep)

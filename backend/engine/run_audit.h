@@ -19,7 +19,7 @@ public:
     static constexpr const char* kRewardAlarm = "reward_without_progress";
 
     // Graded groups of one step, replayed ones excluded. A suspected label is said once, a few at a time.
-    std::vector<store::Event> lookAtStep(std::span<const Group> graded, std::int64_t storedStep);
+    std::vector<store::Event> lookAtStep(std::span<const Group* const> graded, std::int64_t storedStep);
     // After the step of an evaluation; speaks when the alarm begins.
     std::vector<store::Event> lookAtEvaluation(const std::vector<EvaluationResult>& evaluations, std::int64_t storedStep);
 

@@ -165,7 +165,8 @@ void assembleComputing(RunParts& parts, const RankOptions& options, Session& ses
 {
     loadOrRefuse(parts, options, session);
     parts.meeting = distributed::meet(rendezvousOf(options, parts), identityOf(options, parts), std::move(observer));
-    parts.ranks = std::make_unique<distributed::CommunicatingRanks>(*parts.meeting.communicator);
+    if (parts.meeting.communicator->size() > 1)
+        parts.ranks = std::make_unique<distributed::CommunicatingRanks>(*parts.meeting.communicator);
     parts.crew = std::make_unique<Crew>(*parts.meeting.communicator);
     parts.roller = std::make_unique<Roller>(parts.config, *parts.model, *parts.tokenizer, parts.crew.get());
     parts.update = std::make_unique<policy::PolicyUpdate>(

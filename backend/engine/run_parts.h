@@ -35,7 +35,7 @@ struct RunParts {
     std::string resolvedToml;
     std::string device;           // of this rank, "cpu" or "cuda:N"
     distributed::Meeting meeting; // with the other ranks
-    std::unique_ptr<distributed::CommunicatingRanks> ranks;
+    std::unique_ptr<distributed::CommunicatingRanks> ranks; // null: one alone
     std::unique_ptr<Tokenizer> tokenizer;
     std::unique_ptr<LoadedPrompts> prompts;
     std::unique_ptr<difficulty::PromptPool> pool;

@@ -79,11 +79,10 @@ void addRolloutMetrics(const StepOutcome& outcome, MetricList& metrics)
 
 void addChoiceMetrics(const StepOutcome& outcome, const RecordContext& context, MetricList& metrics)
 {
-    std::vector<Group> explored, chosen;
-    for (const Group* group : outcome.chosenGroups())
-        (group->purpose == Purpose::Explore ? explored : chosen).push_back(*group);
-    std::vector<Group> all = chosen;
-    all.insert(all.end(), explored.begin(), explored.end());
+    const std::vector<const Group*> all = outcome.chosenGroups();
+    std::vector<const Group*> explored, chosen;
+    for (const Group* group : all)
+        (group->purpose == Purpose::Explore ? explored : chosen).push_back(group);
     const difficulty::ChoiceMeasures choice = difficulty::measureChoice(all);
     metrics.add("generation/rounds", outcome.rounds);
     metrics.add("generation/unused_groups", static_cast<std::int64_t>(outcome.unused.size()));

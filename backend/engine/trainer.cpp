@@ -317,9 +317,11 @@ void Trainer::commit(StepOutcome& outcome)
         for (const std::string& line : firstBatchReport(facts))
             m_session.log.info(line);
 
-    std::vector<Group> graded = outcome.reference;
+    std::vector<const Group*> graded;
+    for (const Group& group : outcome.reference)
+        graded.push_back(&group);
     for (const Group* group : outcome.chosenGroups())
-        graded.push_back(*group);
+        graded.push_back(group);
     append(events, m_parts.audit.lookAtStep(graded, storedStep(outcome.step)));
 
     std::vector<EvaluationResult> evaluations;

@@ -18,18 +18,26 @@ Group groupOf(PromptId prompt, int successes, int failures)
     return group;
 }
 
+std::vector<const Group*> pointersTo(const std::vector<Group>& groups)
+{
+    std::vector<const Group*> pointers;
+    for (const Group& group : groups)
+        pointers.push_back(&group);
+    return pointers;
+}
+
 TEST(Measures, PairWithEstimates_GroupsOutsideThePool_LeftOut)
 {
     const PromptPool pool({ 10, 20 });
     const Estimates estimates { { .3, .6 }, {}, {}, {}, {} };
     const std::vector<Group> groups = { groupOf(20, 3, 1), groupOf(99, 1, 1) };
-    const auto pairs = pairWithEstimates(groups, estimates, pool);
+    const auto pairs = pairWithEstimates(pointersTo(groups), estimates, pool);
     ASSERT_EQ(pairs.size(), 1U);
     EXPECT_EQ(pairs[0].index, 1);
     EXPECT_EQ(pairs[0].predicted, .6);
     EXPECT_EQ(pairs[0].successes, 3);
     EXPECT_EQ(pairs[0].attempts, 4);
-    EXPECT_TRUE(pairWithEstimates(groups, Estimates {}, pool).empty()) << "no belief, no pairs";
+    EXPECT_TRUE(pairWithEstimates(pointersTo(groups), Estimates {}, pool).empty()) << "no belief, no pairs";
 }
 
 TEST(Measures, Predictions_KnownValues)
@@ -65,7 +73,7 @@ TEST(Measures, Predictions_OfTwoPrompts_NoCorrelation)
 TEST(Measures, Choice_SharesOfGroups)
 {
     const std::vector<Group> groups = { groupOf(1, 4, 0), groupOf(2, 0, 4), groupOf(3, 0, 4), groupOf(4, 1, 3) };
-    const ChoiceMeasures measures = measureChoice(groups);
+    const ChoiceMeasures measures = measureChoice(pointersTo(groups));
     EXPECT_EQ(measures.groups, 4);
     EXPECT_DOUBLE_EQ(measures.effectiveRatio, .25);
     EXPECT_DOUBLE_EQ(measures.allCorrect, .25);
