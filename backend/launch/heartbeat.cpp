@@ -115,15 +115,19 @@ public:
         m_wake.notify_all();
     }
 
-    // Changes the beat, then writes it at once or leaves that to the next one.
+    // Who is told of a change at once; everybody else learns of it with the next beat.
+    enum class Telling { Nobody, Supervisor, Everybody };
+
     template <typename Change>
-    void change(bool isNotable, const Change& change)
+    void change(Telling telling, const Change& change)
     {
         {
             const std::scoped_lock lock(m_mutex);
             change(m_beat);
         }
-        if (isNotable)
+        if (telling == Telling::Supervisor)
+            send();
+        if (telling == Telling::Everybody)
             write();
     }
 
@@ -132,7 +136,7 @@ public:
         // What decides the state shown, and the first phase after it, is written at once; the others at the next beat.
         const Heartbeat before = now();
         const bool isNotable = phase == kPhasePaused || before.phase == kPhasePaused || before.phase == kPhaseStarting;
-        change(isNotable, [&](Heartbeat& beat) {
+        change(isNotable ? Telling::Everybody : Telling::Nobody, [&](Heartbeat& beat) {
             beat.step = step;
             if (beat.phase != phase) {
                 beat.phase = phase;
@@ -143,7 +147,7 @@ public:
 
     void setOperation(std::string_view name, std::int64_t sequence)
     {
-        change(false, [&](Heartbeat& beat) {
+        change(Telling::Nobody, [&](Heartbeat& beat) {
             beat.operation = name;
             beat.sequence = std::max(sequence, beat.sequence);
             beat.operationSinceMs = m_clock.wallMilliseconds();
@@ -152,7 +156,7 @@ public:
 
     void finish(Outcome outcome, std::string_view reason, bool lostPeer)
     {
-        change(true, [&](Heartbeat& beat) {
+        change(Telling::Everybody, [&](Heartbeat& beat) {
             beat.outcome = outcome;
             beat.reason = reason;
             beat.lostPeer = lostPeer;
@@ -233,8 +237,8 @@ void HeartbeatWriter::setPhase(std::int64_t step, std::string_view phase) { m_im
 
 void HeartbeatWriter::setLastStep(std::int64_t step)
 {
-    // At once: the exit record of a killed rank says how far it came.
-    m_impl->change(true, [step](Heartbeat& beat) { beat.lastStep = step; });
+    // At once: the exit record of a killed rank says how far it came. Not into the file: a step may take a few milliseconds.
+    m_impl->change(Impl::Telling::Supervisor, [step](Heartbeat& beat) { beat.lastStep = step; });
 }
 
 void HeartbeatWriter::beginOperation(std::string_view name, std::int64_t sequence) { m_impl->setOperation(name, sequence); }

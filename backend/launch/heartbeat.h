@@ -63,7 +63,7 @@ public:
     // A collective begins (kept until endOperation) or is over; the number stays. Cheap: written at the next beat.
     void beginOperation(std::string_view name, std::int64_t sequence);
     void endOperation();
-    void setLastStep(std::int64_t step);                      // a step is committed; written at once
+    void setLastStep(std::int64_t step);                      // a step is committed; the supervisor learns of it at once
     // The last beat, written at once: how this rank ends and why. The supervisor puts it into the exit record.
     void finish(Outcome outcome, std::string_view reason);
     void finishWithoutPeer(std::string_view reason); // failed, but another rank is the reason

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
+#include <iterator>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -153,6 +155,26 @@ std::optional<ProcessEnd> ChildProcess::poll()
     ::waitpid(m_pid, &status, 0);
     m_end = WIFSIGNALED(status) ? ProcessEnd { 0, WTERMSIG(status) } : ProcessEnd { WEXITSTATUS(status), 0 };
     return m_end;
+}
+
+std::string ChildProcess::state() const
+{
+    std::ifstream file(concat("/proc/", m_pid, "/stat"));
+    const std::string stat { std::istreambuf_iterator<char>(file), {} };
+    const std::size_t name = stat.rfind(')'); // which may hold anything
+    switch (name != std::string::npos && name + 2 < stat.size() ? stat[name + 2] : ' ') {
+    case 'T':
+    case 't':
+        return "its process is stopped";
+    case 'D':
+        return "its process waits in the kernel, for a disk or a file system that does not answer";
+    case 'R':
+        return "its process runs, but the thread that beats gets no processor";
+    case 'S':
+        return "its process sleeps";
+    default:
+        return "its process is gone";
+    }
 }
 
 std::string describeEnd(const ProcessEnd& end)

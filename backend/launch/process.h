@@ -47,6 +47,8 @@ public:
     // If it has ended: kills what is left of its group, reaps it and says how.
     std::optional<ProcessEnd> poll();
     bool hasEnded() const { return m_end.has_value(); }
+    // What the system does with it at this moment, in words: "its process is stopped".
+    std::string state() const;
 
 private:
     pid_t m_pid = -1;

@@ -151,7 +151,7 @@ std::optional<ForeignPlace> foreignPlace()
         place = { "torchrun", fromTorchrun() };
     else if (numberFrom("OMPI_COMM_WORLD_SIZE", 0) > 0)
         place = { "Open MPI", fromOpenMpi() };
-    else if (textFrom("SLURM_STEP_ID") && textFrom("SLURM_PROCID") && numberFrom("SLURM_STEP_NUM_TASKS", 1) > 1)
+    else if (textFrom("SLURM_STEP_ID") && numberFrom("SLURM_STEP_NUM_TASKS", 1) > 1)
         place = { "Slurm", fromSlurm() };
     if (place)
         check(place->environment);

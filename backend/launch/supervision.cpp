@@ -211,6 +211,8 @@ bool Supervision::isOver() const
     return m_options.node == 0 ? std::ssize(m_endedHosts) == m_options.nodes - 1 : m_mayEnd;
 }
 
+double Supervision::longestWait() const { return std::min(kPollSeconds, m_options.livenessSeconds / kLooksPerDeadline); }
+
 void Supervision::wait() const
 {
     std::vector<pollfd> watched { { m_signals.descriptor(), POLLIN, 0 } };
@@ -223,7 +225,7 @@ void Supervision::wait() const
             watched.push_back({ descriptor, POLLIN, 0 });
     constexpr double kMsPerSecond = 1000.0;
     const double now = m_clock.steadySeconds();
-    const double left = std::clamp(std::min(m_killAt, m_decideAt) - now, 0.0, std::min(kPollSeconds, m_options.livenessSeconds / kLooksPerDeadline));
+    const double left = std::clamp(std::min(m_killAt, m_decideAt) - now, 0.0, longestWait());
     ::poll(watched.data(), watched.size(), static_cast<int>(std::ceil(left * kMsPerSecond)));
 }
 
@@ -353,7 +355,13 @@ void Supervision::reap()
 void Supervision::lookForSilence()
 {
     const double now = m_clock.steadySeconds();
+    // Time in which this process did not run (a machine that is halted, a session that is stopped) says nothing about the ranks:
+    // they may not have run either, and it has only just looked again.
+    const double missed = m_lastLook > 0.0 ? now - m_lastLook - 2.0 * longestWait() : 0.0;
+    m_lastLook = now;
     for (Rank& rank : m_ranks) {
+        if (missed > 0.0 && rank.lastSign > 0.0)
+            rank.lastSign += missed;
         // One that has said how it ended beats no more, while the libraries in its process are still being taken down.
         const double patience = rank.last.outcome ? std::max(kExitSeconds, m_options.livenessSeconds) : m_options.livenessSeconds;
         if (rank.process.hasEnded() || rank.isLost || rank.lastSign == 0.0 || now - rank.lastSign <= patience)
@@ -361,7 +369,7 @@ void Supervision::lookForSilence()
         rank.isLost = true;
         ExitRecord record = describeFailure(rank, { 1, 0 });
         record.reason = concat("rank ", rank.number, " on ", rank.last.host, " gave no sign of life for ",
-            shortest(m_options.livenessSeconds), " s, last at ", placeOf(rank.last));
+            shortest(m_options.livenessSeconds), " s, last at ", placeOf(rank.last), "; ", rank.process.state());
         recordDeath(m_folder, rank.last, record.reason);
         fail(record, true);
         rank.process.killGroup();

@@ -42,6 +42,7 @@ private:
     Rank startRank(std::int64_t local, int storeDescriptor) const;
     Environment environmentFor(std::int64_t local, int storeDescriptor, int beatDescriptor) const;
     bool isOver() const;
+    double longestWait() const;
     void wait() const;
 
     void requestStop(int stops, bool isOwn);
@@ -80,6 +81,7 @@ private:
     std::int64_t m_storePort = 0;
     OwnedDescriptor m_store; // bound socket of the store that rank 0 serves
     std::vector<Rank> m_ranks;
+    double m_lastLook = 0.0;     // for silence
     std::set<std::int64_t> m_endedHosts;
     bool m_mayEnd = false;       // the first host says that all have ended
     bool m_isEndSaid = false;

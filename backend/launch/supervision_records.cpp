@@ -110,6 +110,8 @@ ExitRecord Supervision::makeRecord() const
     record.wallMs = m_clock.wallMilliseconds();
     for (const Heartbeat& beat : readHeartbeats(m_folder))
         record.lastStep = std::max(record.lastStep, beat.lastStep);
+    for (const Rank& rank : m_ranks)
+        record.lastStep = std::max(record.lastStep, rank.last.lastStep);
     return record;
 }
 

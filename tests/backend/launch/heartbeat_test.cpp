@@ -41,13 +41,13 @@ TEST(Heartbeat, Operation_IsNamedWhileItLastsAndItsNumberStays)
     HeartbeatWriter heart(folder, 0);
     EXPECT_EQ(readHeartbeats(folder).at(0).sequence, -1);
     heart.beginOperation("all-reduce gradients", 118);
-    heart.setLastStep(4); // written at once
+    heart.setPhase(4, kPhasePaused); // written at once, and so is what follows it
     Heartbeat beat = readHeartbeats(folder).at(0);
     EXPECT_EQ(beat.operation, "all-reduce gradients");
     EXPECT_EQ(beat.sequence, 118);
     EXPECT_GT(beat.operationSinceMs, 0);
     heart.endOperation();
-    heart.setLastStep(5);
+    heart.setPhase(5, "generate");
     beat = readHeartbeats(folder).at(0);
     EXPECT_EQ(beat.operation, "");
     EXPECT_EQ(beat.sequence, 118);

@@ -301,6 +301,8 @@ TEST_F(ForeignPlaceTest, Slurm_OnlyAStepWithSeveralTasksIsOne)
     EXPECT_GT(place->environment.masterPort, 1024);
     set("MASTER_ADDR", "elsewhere");
     EXPECT_EQ(foreignPlace()->environment.masterAddress, "elsewhere");
+    set("SLURM_PROCID", "");
+    EXPECT_THROW(foreignPlace(), Error) << "several tasks that do not know which they are would each train alone";
 }
 
 TEST_F(ForeignPlaceTest, OpenMpi_OnSeveralHostsNeedsTheMaster)

@@ -207,9 +207,30 @@ TEST_F(SupervisorTest, RankThatHangs_IsNamedWithItsPlaceAndAllEnd)
     EXPECT_EQ(record().host, hostName());
     EXPECT_EQ(record().step, 3);
     EXPECT_EQ(record().phase, "generate");
-    EXPECT_THAT(record().reason, HasSubstr("gave no sign of life for 2 s, last at step 3, in generate"));
+    EXPECT_THAT(record().reason, HasSubstr("gave no sign of life for 2 s, last at step 3, in generate; its process is stopped"));
     for (int rank = 0; rank < 2; ++rank)
         EXPECT_FALSE(isAlive(rankPid(rank))) << rank;
+}
+
+// As on a machine that is halted for a while: all stand still, and the supervisor is the first to go on.
+TEST_F(SupervisorTest, TimeInWhichTheSupervisorStoodStill_IsNoSilence)
+{
+    constexpr double kUntilItsLastBeatIsRead = 0.3;
+    constexpr double kLongerThanThePatience = 3.0;
+    constexpr double kShorterThanThePatience = 0.7;
+    const pid_t train = start("wait");
+    ASSERT_TRUE(waitReady());
+    EXPECT_TRUE(waitUntil([&] { return state() == "RUNNING"; })) << state();
+    ::kill(rankPid(0), SIGSTOP);
+    systemClock().sleepFor(kUntilItsLastBeatIsRead);
+    ::kill(train, SIGSTOP);
+    systemClock().sleepFor(kLongerThanThePatience);
+    ::kill(train, SIGCONT);
+    systemClock().sleepFor(kShorterThanThePatience);
+    ::kill(rankPid(0), SIGCONT);
+    ::kill(train, SIGTERM);
+    EXPECT_EQ(exitCodeOf(train), 0);
+    EXPECT_THAT(state(), HasSubstr("STOPPED"));
 }
 
 TEST_F(SupervisorTest, SupervisorKilled_RanksDieAndTheStateIsLost)
