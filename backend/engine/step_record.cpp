@@ -1,5 +1,6 @@
 #include "backend/engine/step_record.h"
 
+#include "backend/core/statistics.h"
 #include "backend/core/text.h"
 #include "backend/difficulty/ledger.h"
 #include "backend/difficulty/measures.h"
@@ -55,21 +56,28 @@ struct Spread {
 void addRolloutMetrics(const StepOutcome& outcome, MetricList& metrics)
 {
     Spread rewards, scores, lengths, prompts;
+    std::vector<double> groupRewards;
     std::int64_t truncated = 0;
     std::int64_t unparseable = 0;
     for (const Group* group : outcome.chosenGroups()) {
         prompts.add(static_cast<double>(group->promptTokens.size()));
+        Spread ofGroup;
         for (const Rollout& rollout : group->rollouts) {
             rewards.add(rollout.reward);
+            ofGroup.add(rollout.reward);
             scores.add(rollout.isSuccess() ? 1.0 : 0.0);
             lengths.add(static_cast<double>(rollout.tokens.size()));
             truncated += rollout.finish == FinishReason::Length ? 1 : 0;
             unparseable += rollout.verdict == Verdict::Unparseable ? 1 : 0;
         }
+        if (ofGroup.count > 0)
+            groupRewards.push_back(ofGroup.mean());
     }
     if (rewards.count == 0)
         return;
     rewards.writeTo(metrics, "critic/rewards");
+    metrics.add("critic/rewards/group_p10", *statistics::quantile(groupRewards, 0.1));
+    metrics.add("critic/rewards/group_p90", *statistics::quantile(groupRewards, 0.9));
     scores.writeTo(metrics, "critic/score");
     lengths.writeTo(metrics, "response_length");
     metrics.add("response_length/clip_ratio", static_cast<double>(truncated) / static_cast<double>(rewards.count));
@@ -344,7 +352,9 @@ store::StoredGroup storedGroup(const Group& group, const policy::TrainGroup* tra
     for (const Rollout& rollout : group.rollouts) {
         store::StoredRollout one;
         one.rollout = rollout;
-        one.tokenEnds = tokenEnds(tokenizer, rollout.tokens, rollout.text);
+        if (one.rollout.text.empty()) // the replay buffer keeps none
+            one.rollout.text = tokenizer.decode(rollout.tokens);
+        one.tokenEnds = tokenEnds(tokenizer, rollout.tokens, one.rollout.text);
         stored.rollouts.push_back(std::move(one));
     }
     const std::size_t expected = replayed != nullptr ? replayed->rows.size() : group.rollouts.size();

@@ -16,6 +16,8 @@ constexpr std::array kCatalogue {
     MetricInfo { "critic/rewards/mean", "Reward", "", kUp, "Mean reward of the fresh training rollouts.", "reward rewards/mean" },
     MetricInfo { "critic/rewards/max", "Reward, largest", "", kUp, "Largest reward of the step.", "" },
     MetricInfo { "critic/rewards/min", "Reward, smallest", "", kUp, "Smallest reward of the step.", "" },
+    MetricInfo { "critic/rewards/group_p10", "Reward of groups, 10th percentile", "", kUp, "A tenth of the groups has a lower mean reward.", "" },
+    MetricInfo { "critic/rewards/group_p90", "Reward of groups, 90th percentile", "", kUp, "A tenth of the groups has a higher mean reward.", "" },
     MetricInfo { "critic/score/mean", "Success", "", kUp, "Share of fresh training rollouts that the grader calls correct.", "accuracy" },
     MetricInfo { "critic/score/max", "Success, largest", "", kUp, "Largest success of the step: 1 if any rollout was correct.", "" },
     MetricInfo { "critic/score/min", "Success, smallest", "", kUp, "Smallest success of the step.", "" },

@@ -128,6 +128,9 @@ void addTraining(const FakeRunOptions& options, store::StepRecord& record)
         { "budget/train_seconds", 0.97 * options.stepSeconds * step },
     };
     record.metrics.insert(record.metrics.end(), metrics.begin(), metrics.end());
+    const double reward = metrics[1].value;
+    record.metrics.push_back({ "critic/rewards/group_p10", std::max(reward - 0.25 - 0.02 * draws.uniform(), 0.0) });
+    record.metrics.push_back({ "critic/rewards/group_p90", std::min(reward + 0.25 + 0.02 * draws.uniform(), 1.0) });
     for (std::int64_t i = 0; i < options.extraMetrics; ++i) {
         std::string number = std::to_string(i);
         record.metrics.push_back({ concat("extra/", std::string(4 - std::min<std::size_t>(4, number.size()), '0'), number), jitter(2.0) });

@@ -225,6 +225,34 @@ TEST_F(TrainingTest, Train_Screening_GivesUpGroupsAndCompletesOthersUnchanged)
     EXPECT_EQ(metrics(m_folder / "screened").back()["budget/rollouts"], 16 * 3 + completed * 5);
 }
 
+// Whoever reads the rollouts of a step sees what was trained on again, though the replay buffer holds no texts.
+TEST_F(TrainingTest, Train_Replay_StoresTheTextsOfReplayedGroups)
+{
+    ASSERT_EQ(train(m_folder / "run", "dots-rr.toml", { "eval.every_steps=0", "eval.at_start=false", "store.rollouts_per_step=-1" }), 0) << output();
+    const store::RolloutReader reader(m_folder / "run");
+    int replayed = 0;
+    for (const std::int64_t step : reader.steps())
+        for (const store::StoredGroup& group : reader.groups(step)) {
+            if (!group.isReplayed)
+                continue;
+            ++replayed;
+            for (const store::StoredGroup& born : reader.groups(group.birthStep, group.promptIndex))
+                for (std::size_t i = 0; i < (born.isReplayed ? 0 : group.rollouts.size()); ++i) {
+                    EXPECT_EQ(group.rollouts[i].rollout.text, born.rollouts[i].rollout.text);
+                    EXPECT_EQ(group.rollouts[i].tokenEnds, born.rollouts[i].tokenEnds);
+                }
+        }
+    EXPECT_GT(replayed, 0);
+    // The percentiles of a step lie around its mean, and within its extremes.
+    for (json& step : metrics(m_folder / "run")) {
+        if (!step.contains("critic/rewards/mean"))
+            continue;
+        EXPECT_LE(step["critic/rewards/min"].get<double>(), step["critic/rewards/group_p10"].get<double>());
+        EXPECT_LE(step["critic/rewards/group_p10"].get<double>(), step["critic/rewards/group_p90"].get<double>());
+        EXPECT_LE(step["critic/rewards/group_p90"].get<double>(), step["critic/rewards/max"].get<double>());
+    }
+}
+
 TEST_F(TrainingTest, Train_Oracle_CostsAreCountedApart)
 {
     ASSERT_EQ(train(m_folder / "run", "midpoint.toml",
