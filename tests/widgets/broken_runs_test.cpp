@@ -118,9 +118,26 @@ TEST_F(BrokenRunsTest, RunRemovedWhileOpen_KeepsWhatWasRead)
 TEST_F(BrokenRunsTest, DatabaseRemovedWhileOpen_KeepsWhatWasRead)
 {
     openWhole();
-    fs::remove(victim / "run.db");
-    waitFor([] { return false; }, 1200); // two polls
+    fs::rename(victim / "run.db", victim / "elsewhere.db");
+    ASSERT_TRUE(waitFor([this] { return isStripShown(); }));
+    EXPECT_TRUE(strip().contains(QStringLiteral("victim/run.db is gone"))) << qPrintable(strip());
     EXPECT_EQ(run().header().step, 60);
+    visitAll();
+    EXPECT_TRUE(isStripShown()) << "until it is back";
+    fs::rename(victim / "elsewhere.db", victim / "run.db");
+    EXPECT_TRUE(waitFor([this] { return !isStripShown(); }));
+    fs::remove(victim / "run.db");
+    ASSERT_TRUE(waitFor([this] { return isStripShown(); }));
+    EXPECT_FALSE(fs::exists(victim / "run.db"));
+}
+
+TEST_F(BrokenRunsTest, EndedRunWithoutDatabase_SaysSo)
+{
+    fs::remove(victim / "run.db");
+    test::write(victim / "exit.json", "{\"code\": 0, \"outcome\": \"finished\", \"reason\": \"finished after step 60\", \"last_step\": 60}");
+    window->openPath(victim);
+    ASSERT_TRUE(waitFor([this] { return isStripShown(); }));
+    EXPECT_TRUE(strip().contains(QStringLiteral("victim/run.db is not there"))) << qPrintable(strip());
     visitAll();
     EXPECT_FALSE(fs::exists(victim / "run.db"));
 }
@@ -138,7 +155,27 @@ TEST_F(BrokenRunsTest, HalfWrittenCheckpointAndExitRecord_DoNotHideTheRun)
     test::write(victim / "checkpoints" / "step_000060" / "manifest.json", "{\"files\": [");
     test::write(victim / "exit.json", "{\"outcome\": ");
     window->openPath(victim);
-    ASSERT_TRUE(waitFor([this] { return run().isLoaded() && run().header().step == 60; }));
+    ASSERT_TRUE(waitFor([this] { return run().isLoaded() && run().header().step == 60 && isStripShown(); }));
+    EXPECT_TRUE(strip().contains(QStringLiteral("exit.json"))) << qPrintable(strip());
+    EXPECT_TRUE(strip().contains(QStringLiteral("step_000060/manifest.json"))) << qPrintable(strip());
+    EXPECT_TRUE(strip().contains(QStringLiteral("there is no other one to resume from"))) << qPrintable(strip());
+    visitAll();
+}
+
+TEST_F(BrokenRunsTest, CheckpointCutShort_IsNamedWithTheOneThatIsLeft)
+{
+    for (const char* name : { "step_000040", "step_000060" }) {
+        fs::create_directories(victim / "checkpoints" / name);
+        test::write(victim / "checkpoints" / name / "model.safetensors", "weights");
+        test::write(victim / "checkpoints" / name / "manifest.json", "{\"files\": {\"model.safetensors\": {\"bytes\": 7}}}");
+    }
+    openWhole();
+    EXPECT_EQ(run().header().checkpoints.size(), 2u);
+    fs::resize_file(victim / "checkpoints" / "step_000060" / "model.safetensors", 3);
+    ASSERT_TRUE(waitFor([this] { return isStripShown(); }));
+    EXPECT_TRUE(strip().contains(QStringLiteral("step_000060/model.safetensors: expected 7 bytes, found 3"))) << qPrintable(strip());
+    EXPECT_TRUE(strip().contains(QStringLiteral("goes on from step_000040"))) << qPrintable(strip());
+    EXPECT_EQ(run().header().checkpoints, std::vector<std::string> { "step_000040" });
     visitAll();
 }
 

@@ -216,9 +216,9 @@ TEST(PromptFilter, Terms_AreWordsSourcesAndComparisons)
     standing.successes = 2;
     standing.seen = 5;
     const auto matches = [&](const char* text) { return PromptFilter::parse(QString::fromUtf8(text)).matches(prompt, standing); };
-    for (const char* yes : { "", "what IS", "source:easy", "predicted>0.3", "predicted<=0.4", "measured=0.75", "seen>=5", "buffer=0", "2 source:easy seen>1" })
+    for (const char* yes : { "", "what IS", "source:easy", "predicted>0.3", "predicted<=0.4", "measured=0.75", "seen>=5", "buffer=0", "2 source:easy seen>1", "-source:hard" })
         EXPECT_TRUE(matches(yes)) << yes;
-    for (const char* no : { "other", "source:hard", "predicted>0.4", "measured<0.75", "seen<5", "buffer>0", "what seen=0" })
+    for (const char* no : { "other", "source:hard", "-source:easy", "predicted>0.4", "measured<0.75", "seen<5", "buffer>0", "what seen=0" })
         EXPECT_FALSE(matches(no)) << no;
     EXPECT_FALSE(PromptFilter::parse(QStringLiteral("predicted<1")).matches(prompt, {})) << "no prediction fulfils no comparison";
     EXPECT_TRUE(PromptFilter::parse(QStringLiteral("  ")).isEmpty());

@@ -151,9 +151,41 @@ TEST_F(HabitsTest, Layout_OfAnotherVersion_IsPassedOver)
 {
     LayoutKeeper keeper(window.get(), window->workbench().project);
     const QJsonObject before = keeper.present();
-    keeper.restore({ { QStringLiteral("splitters"), 5 }, { QStringLiteral("tables"), QJsonObject { { QStringLiteral("runsTable"), QStringLiteral("!!") } } },
+    // Widths by place would fall on other columns than those they were made for.
+    QJsonObject otherColumns = before[QStringLiteral("tables")].toObject()[QStringLiteral("rolloutTable")].toObject();
+    keeper.restore({ { QStringLiteral("splitters"), 5 }, { QStringLiteral("tables"), QJsonObject { { QStringLiteral("runsTable"), QStringLiteral("!!") }, { QStringLiteral("promptTable"), otherColumns } } },
         { QStringLiteral("choices"), QJsonObject { { QStringLiteral("tokenColoring"), 99 } } } });
     EXPECT_EQ(keeper.present(), before);
+}
+
+TEST_F(HabitsTest, Layout_IsUndoneAndDoneAgain)
+{
+    openProject(folder.path());
+    const auto stand = [] { waitFor([] { return false; }, LayoutKeeper::kSaveAfterMs + 300); };
+    stand();
+    auto* split = child<QSplitter>("runsSplit");
+    const QList<int> before = split->sizes();
+    auto* header = child<QTableView>("runsTable")->horizontalHeader();
+    const int width = header->sectionSize(1);
+    press(Qt::Key_Z, Qt::ControlModifier);
+    EXPECT_EQ(split->sizes(), before) << "nothing was changed yet";
+    split->setSizes({ 500, 200 });
+    Q_EMIT split->splitterMoved(500, 1); // as a hand does
+    const QList<int> moved = split->sizes();
+    stand();
+    header->resizeSection(1, width + 80);
+    child<LivePage>("livePage")->addMetricPlot(QStringLiteral("actor/entropy"));
+    press(Qt::Key_Z, Qt::ControlModifier);
+    EXPECT_EQ(header->sectionSize(1), width);
+    EXPECT_TRUE(waitFor([this] { return window->findChild<CurveTile*>(QStringLiteral("plotOwnactor/entropy")) == nullptr; }));
+    EXPECT_EQ(split->sizes(), moved);
+    press(Qt::Key_Z, Qt::ControlModifier);
+    EXPECT_NEAR(split->sizes()[0], before[0], 3);
+    press(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_NEAR(split->sizes()[0], moved[0], 3);
+    press(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_EQ(header->sectionSize(1), width + 80);
+    EXPECT_NE(window->findChild<CurveTile*>(QStringLiteral("plotOwnactor/entropy")), nullptr);
 }
 
 TEST_F(HabitsTest, Draft_ComesBackWithTheProject)

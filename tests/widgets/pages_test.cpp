@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Single screens, found by object name and driven by clicks and keys.
 #include "backend/launch/run_folder.h"
+#include "backend/store/rollout_store.h"
 #include "tests/support/fake_run.h"
 #include "tests/widgets/window_fixture.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/common/value_strip.h"
 #include "widgets/plot/bar_tile.h"
 #include "widgets/plot/curve_tile.h"
+#include "widgets/rollouts/rollouts_page.h"
 #include "widgets/rollouts/token_view.h"
 #include "widgets/viewmodels/project_model.h"
 
@@ -121,6 +123,19 @@ TEST_F(PagesTest, Live_SmoothingAndQuantityReachThePlots)
     EXPECT_FALSE(tile->curves()[0].curve->isSmoothed());
     auto* values = child<ValueStrip>("liveValues");
     EXPECT_EQ(values->values()[0].name, "reward");
+}
+
+TEST_F(PagesTest, Live_RewardHasItsBand_WhichCanBeTakenAway)
+{
+    openAlpha();
+    auto* reward = child<CurveTile>("plotReward");
+    ASSERT_TRUE(waitFor([&] { return reward->curves().size() == 1 && reward->curves().front().band.has_value(); }));
+    const CurveSpec& spec = reward->curves().front();
+    const std::size_t last = spec.curve->raw().size() - 1;
+    EXPECT_LT(spec.band->low->raw().y(last), spec.curve->raw().y(last));
+    EXPECT_GT(spec.band->high->raw().y(last), spec.curve->raw().y(last));
+    click(child<QCheckBox>("rewardBand"));
+    EXPECT_FALSE(reward->curves().front().band.has_value());
 }
 
 TEST_F(PagesTest, Difficulty_TableFiltersAndShowsHistory)
@@ -238,6 +253,99 @@ TEST_F(PagesTest, Rollouts_OfOnePrompt_ComeFromAllSteps)
     ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() == 32 && !chip->isVisible(); })) << "back to the groups of the step";
 }
 
+TEST_F(PagesTest, Rollouts_Replayed_TakeTheirTextFromWhereTheyWereGenerated)
+{
+    const auto rolloutOf = [](std::vector<std::int32_t> tokens, const char* text) {
+        store::StoredRollout one;
+        one.rollout.tokens = std::move(tokens);
+        one.rollout.text = text;
+        one.rollout.verdict = Verdict::Correct;
+        return one;
+    };
+    store::StoredGroup born;
+    born.promptIndex = 150;
+    born.birthStep = 70;
+    born.rollouts = { rolloutOf({ 5, 6 }, "seven eight") };
+    born.rollouts.front().tokenEnds = { 5, 11 };
+    born.rollouts.front().rollout.extracted = "eight";
+    store::StoredGroup replayed = born; // the replay buffer keeps no texts
+    replayed.isReplayed = true;
+    replayed.rollouts = { rolloutOf({ 5, 6 }, ""), rolloutOf({ 9 }, "") };
+    {
+        store::RolloutStore store(folder.path() / "runs" / "alpha" / "rollouts.db", {});
+        store.append(70, std::vector { born });
+        store.append(72, std::vector { replayed });
+        store.finish();
+    }
+    openAlpha();
+    window->showScreen(QStringLiteral("rollouts"));
+    child<RolloutsPage>("rolloutsPage")->showPrompt(150);
+    auto* table = child<QTableView>("rolloutTable");
+    ASSERT_TRUE(waitFor([&] { return child<QToolButton>("rolloutsPrompt")->isVisible() && table->model()->rowCount() >= 3; }));
+    int shown = 0;
+    for (int row = 0; row < table->model()->rowCount(); ++row) {
+        if (table->model()->index(row, 6).data().toString() != QStringLiteral("72"))
+            continue;
+        table->selectRow(row);
+        const QString text = child<TokenView>("rolloutLeftText")->plainText();
+        if (table->model()->index(row, 1).data().toString() == QStringLiteral("1")) {
+            EXPECT_TRUE(text.contains(QStringLiteral("seven eight"))) << text.toStdString();
+            EXPECT_TRUE(child<QLabel>("rolloutLeftVerdict")->text().contains(QStringLiteral("answer: eight")));
+        } else {
+            EXPECT_TRUE(text.contains(QStringLiteral("not among those stored in step 70"))) << text.toStdString();
+        }
+        ++shown;
+    }
+    EXPECT_EQ(shown, 2);
+}
+
+TEST_F(PagesTest, Back_LeadsThroughTheFiltersOfEachScreen)
+{
+    openAlpha();
+    const auto back = [this] { press(Qt::Key_Left, Qt::AltModifier); };
+    window->showScreen(QStringLiteral("difficulty"));
+    auto* prompts = child<QTableView>("promptTable");
+    ASSERT_TRUE(waitFor([&] { return prompts->model()->rowCount() == 200; }));
+    auto* search = child<QLineEdit>("promptFilter");
+    QTest::keyClicks(search, QStringLiteral("number 1"));
+    const int found = prompts->model()->rowCount();
+    prompts->setCurrentIndex(prompts->model()->index(0, 8));
+    Q_EMIT prompts->customContextMenuRequested(prompts->visualRect(prompts->currentIndex()).center());
+    auto* menu = child<QMenu>("promptMenu");
+    const QString source = prompts->currentIndex().data().toString();
+    for (QAction* action : menu->actions())
+        if (action->text() == QStringLiteral("Only -source:%1").arg(source))
+            action->trigger();
+    menu->close();
+    EXPECT_EQ(search->text(), QStringLiteral("number 1 -source:%1").arg(source));
+    EXPECT_LT(prompts->model()->rowCount(), found);
+    back();
+    EXPECT_EQ(search->text(), "number 1");
+    EXPECT_EQ(prompts->model()->rowCount(), found);
+    back();
+    EXPECT_EQ(prompts->model()->rowCount(), 200);
+
+    window->showScreen(QStringLiteral("rollouts"));
+    auto* rollouts = child<QTableView>("rolloutTable");
+    ASSERT_TRUE(waitFor([&] { return rollouts->model()->rowCount() == 32; }));
+    auto* verdict = child<QComboBox>("verdictFilter");
+    verdict->setFocus();
+    QTest::keyClick(verdict, Qt::Key_Down);
+    EXPECT_LT(rollouts->model()->rowCount(), 32);
+    back();
+    EXPECT_EQ(rollouts->model()->rowCount(), 32);
+
+    window->showScreen(QStringLiteral("log"));
+    auto* lines = child<QTableView>("logTable");
+    ASSERT_TRUE(waitFor([&] { return lines->model()->rowCount() > 5; }));
+    const int all = lines->model()->rowCount();
+    QTest::keyClicks(child<QLineEdit>("logSearch"), QStringLiteral("checkpoint"));
+    EXPECT_LT(lines->model()->rowCount(), all);
+    back();
+    EXPECT_EQ(lines->model()->rowCount(), all);
+    EXPECT_EQ(search->text(), QString()) << "each screen goes its own way";
+}
+
 TEST_F(PagesTest, Rollouts_SearchGoesOverAllStepsWhenAsked)
 {
     openAlpha();
@@ -277,6 +385,12 @@ TEST_F(PagesTest, Log_HoldsEventsAndFileLines)
     child<QComboBox>("logLevel")->setCurrentIndex(0);
     QTest::keyClicks(child<QLineEdit>("logSearch"), QStringLiteral("plain|first"));
     EXPECT_EQ(table->model()->rowCount(), 2);
+    EXPECT_FALSE(child<QLabel>("logDetail")->isVisible());
+    table->selectRow(1);
+    EXPECT_EQ(child<QLabel>("logDetail")->text(), "plain text") << "the chosen line in full";
+    child<QLineEdit>("logSearch")->setText(QStringLiteral("no such line"));
+    EXPECT_TRUE(child<QLabel>("logTableEmpty")->isVisible());
+    EXPECT_TRUE(child<QLabel>("logTableEmpty")->text().contains(QStringLiteral("No line fits")));
 }
 
 TEST_F(PagesTest, Configure_TypingFindsErrorsAndUndoMendsThem)

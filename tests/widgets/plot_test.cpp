@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "backend/core/error.h"
+#include "backend/core/text.h"
 #include "tests/support/fixtures.h"
 #include "tests/widgets/gui_test.h"
 #include "widgets/plot/bar_tile.h"
@@ -47,10 +48,10 @@ TEST_F(PlotTest, Csv_HoldsHeaderRawAndSmoothedOfTheVisibleRange)
     EXPECT_EQ(lines[1], "1,0.01,0.01");
 }
 
-TEST_F(PlotTest, Export_WritesPngSvgAndCsv_AndNamesAPathThatCannotBe)
+TEST_F(PlotTest, Export_WritesPngSvgPdfAndCsv_AndNamesAPathThatCannotBe)
 {
     tile.setExportDescription(QStringLiteral("run alpha, smoothing 0.5"));
-    for (const char* name : { "plot.png", "plot.svg", "plot.csv" }) {
+    for (const char* name : { "plot.png", "plot.svg", "plot.pdf", "plot.csv" }) {
         tile.exportTo(QString::fromStdString((folder / name).string()));
         EXPECT_GT(std::filesystem::file_size(folder / name), 500u) << name;
     }
@@ -60,8 +61,54 @@ TEST_F(PlotTest, Export_WritesPngSvgAndCsv_AndNamesAPathThatCannotBe)
     for (const char* part : { "Title", "(raw 1)", "step", "run alpha, smoothing 0.5" }) // title, legend, axis, where it comes from
         EXPECT_NE(svg.find(part), std::string::npos) << part;
     EXPECT_GT(tile.picture().height(), 2 * tile.findChild<QWidget*>(QStringLiteral("tileCanvas"))->height()) << "more than the bare plot";
+    const std::string pdf = test::read(folder / "plot.pdf");
+    EXPECT_TRUE(pdf.starts_with("%PDF-")) << pdf.substr(0, 8);
+    const double points = tile.findChild<QWidget*>(QStringLiteral("tileCanvas"))->width() * 72.0 / 96.0;
+    EXPECT_NE(pdf.find(concat("/MediaBox [0 0 ", shortest(std::round(points)))), std::string::npos) << "the page is as wide as the plot: " << points;
+    EXPECT_EQ(pdf.find("/Subtype /Image"), std::string::npos) << "lines stay lines";
     EXPECT_THROW(tile.exportTo(QString::fromStdString((folder / "missing" / "plot.png").string())), Error);
+    EXPECT_THROW(tile.exportTo(QString::fromStdString((folder / "missing" / "plot.pdf").string())), Error);
     EXPECT_THROW(tile.exportTo(QString::fromStdString((folder / "missing" / "plot.csv").string())), Error);
+}
+
+TEST_F(PlotTest, Band_IsFilledBetweenItsEdges_NamedAndInTheTable)
+{
+    const auto line = [](double height) {
+        auto curve = std::make_shared<Curve>(0.0);
+        curve->append(0, height);
+        curve->append(100, height);
+        return curve;
+    };
+    CurveSpec spec { QStringLiteral("reward"), line(0.5), 0 };
+    spec.band = CurveBand { QStringLiteral("p10–p90"), line(0.25), line(0.75) };
+    tile.setCurves({ spec });
+    tile.setFixedY(Range { 0.0, 1.0 });
+    tile.settle();
+    const QImage image = tile.image(1.0);
+    const QColor empty = theme.color(ColorRole::Plot);
+    const auto at = [&](double height) { return image.pixelColor(image.width() * 2 / 3 + 7, static_cast<int>(9 + (image.height() - 60) * (1.0 - height))); };
+    EXPECT_NE(at(0.62), empty) << "between curve and edge";
+    EXPECT_NE(at(0.38), empty);
+    EXPECT_EQ(at(0.9), empty);
+    EXPECT_EQ(at(0.1), empty);
+    const auto& legend = tile.findChild<LegendRow*>()->entries();
+    ASSERT_EQ(legend.size(), 2u);
+    EXPECT_EQ(legend[1].name + legend[1].value, "p10–p900.250 to 0.750");
+    EXPECT_EQ(tile.csv().section(QLatin1Char('\n'), 0, 1), "\"step\",\"reward\",\"reward: p10–p90, lower\",\"reward: p10–p90, upper\"\n0,0.5,0.25,0.75");
+}
+
+TEST_F(PlotTest, Legend_LeavesOutRemarksAndThenValues_BeforeItTakesAThirdRow)
+{
+    LegendRow row(theme);
+    std::vector<LegendEntry> entries;
+    for (int i = 0; i < 5; ++i)
+        entries.push_back({ QStringLiteral("curve %1").arg(i), QStringLiteral("0.123"), Qt::blue, Qt::SolidLine, LegendShape::Line, QStringLiteral("raw 0.456") });
+    row.setEntries(entries);
+    const int line = row.fontMetrics().height() + 2;
+    EXPECT_LE(row.heightForWidth(1200), line);
+    for (const int width : { 260, 400, 600, 800 })
+        EXPECT_LE(row.heightForWidth(width), 2 * line + 2) << width;
+    EXPECT_TRUE(row.toolTip().contains(QStringLiteral("curve 4  0.123 (raw 0.456)"))) << "all of it is there";
 }
 
 TEST_F(PlotTest, Placeholder_ReplacesThePlotUntilThereIsData)
@@ -93,7 +140,7 @@ TEST_F(PlotTest, Crosshair_IsSharedByItsGroup)
     const auto* legend = tile.findChild<LegendRow*>();
     ASSERT_NE(legend, nullptr);
     ASSERT_EQ(legend->entries().size(), 1u);
-    EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 0.500"))) << legend->entries()[0].value.toStdString();
+    EXPECT_TRUE(legend->entries()[0].remark.contains(QStringLiteral("raw 0.500"))) << legend->entries()[0].value.toStdString();
 }
 
 TEST_F(PlotTest, ShiftClick_FixesALineThatValuesAreComparedWith)
@@ -166,11 +213,11 @@ TEST_F(PlotTest, Keys_MoveTheCrosshairAndChooseItsStep)
         QTest::keyClick(canvas, Qt::Key_Right, Qt::ShiftModifier);
     QTest::keyClick(canvas, Qt::Key_Left);
     const auto* legend = tile.findChild<LegendRow*>();
-    EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 0.75"))) << legend->entries()[0].value.toStdString();
+    EXPECT_TRUE(legend->entries()[0].remark.contains(QStringLiteral("raw 0.75"))) << legend->entries()[0].value.toStdString();
     QTest::keyClick(canvas, Qt::Key_Return);
     EXPECT_NEAR(chosen, 75.0, 1.0);
     QTest::keyClick(canvas, Qt::Key_Escape);
-    EXPECT_TRUE(legend->entries()[0].value.contains(QStringLiteral("raw 1"))) << "without a crosshair the last value";
+    EXPECT_TRUE(legend->entries()[0].remark.contains(QStringLiteral("raw 1"))) << "without a crosshair the last value";
 }
 
 // The rightmost and the leftmost column of the picture whose upper third holds a pixel of the curve's colour family.

@@ -48,6 +48,13 @@ protected:
         EXPECT_NE(found, nullptr) << name;
         return found;
     }
+    // A key of the whole window, also after a menu or a dialog had the focus.
+    void press(Qt::Key key, Qt::KeyboardModifiers modifiers = Qt::NoModifier)
+    {
+        window->activateWindow();
+        EXPECT_TRUE(QTest::qWaitForWindowActive(window.get()));
+        QTest::keyClick(window.get(), key, modifiers);
+    }
     static void click(QWidget* widget) { QTest::mouseClick(widget, Qt::LeftButton); }
 
     test::TemporaryFolder folder;

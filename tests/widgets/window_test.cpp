@@ -130,7 +130,7 @@ TEST_F(WindowTest, LiveRun_ButtonsSayRequestedUntilTheEngineAnswers)
     ASSERT_TRUE(waitFor([&] { return prompts->model()->rowCount() == 200; }));
     Q_EMIT prompts->customContextMenuRequested(prompts->visualRect(prompts->model()->index(2, 0)).center());
     auto* menu = child<QMenu>("promptMenu");
-    ASSERT_EQ(menu->actions().size(), 6);
+    ASSERT_GE(menu->actions().size(), 6); // and what this table alone offers
     menu->actions()[3]->trigger();
     menu->close();
     std::vector<launch::Command> excluded;

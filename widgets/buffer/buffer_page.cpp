@@ -343,7 +343,7 @@ void BufferPage::showMapAndRatios()
     const bool hasFresh = m_view && total(m_view->freshRatios) > 0.0;
     m_ratios->setNote(sets.empty() ? QString()
             : hasFresh             ? tr("stored rollouts of step %1").arg(m_view->ratioStep)
-                                   : tr("stored rollouts of step %1; fresh ones: 1").arg(m_view->ratioStep));
+                                   : tr("stored rollouts of step %1; every fresh ratio is 1").arg(m_view->ratioStep));
     m_ratios->setHistograms(std::move(sets));
 }
 

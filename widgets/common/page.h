@@ -3,6 +3,7 @@
 #pragma once
 
 #include "widgets/theme/theme.h"
+#include "widgets/viewmodels/filter_history.h"
 
 #include <QWidget>
 
@@ -36,6 +37,11 @@ public:
     virtual void activated() { }   // the page is now the one in sight
     virtual void deactivated() { }
     virtual void focusFilter() { } // Ctrl+F
+    virtual QVariantMap filters() const { return {}; } // what is searched for and chosen on this screen
+    virtual void setFilters(const QVariantMap&) { }
+    bool goBack();    // to the filters before these; false: there are none
+    bool goForward();
+    void forgetFilters(); // the present ones are the first: of another run or project
     bool mayCommand() const;       // the run is going on and takes commands
 
 Q_SIGNALS:
@@ -44,12 +50,17 @@ Q_SIGNALS:
     void promptRequested(midpoint::gui::PromptAction what, std::int64_t promptIndex);
 
 protected:
+    void filtersChanged(FilterHistory::Change change); // by hand
     Workbench& workbench() const { return m_workbench; }
     Theme& theme() const { return m_workbench.theme; }
     RunModel& run() const { return m_workbench.run; }
 
 private:
+    void show(const QVariantMap& filters);
+
     Workbench& m_workbench;
+    FilterHistory m_history;
+    bool m_isGoing = false; // back or forward
 };
 
 } // namespace midpoint::gui

@@ -6,10 +6,11 @@
 
 namespace midpoint::gui {
 
-void addPromptMenu(QAbstractItemView* table, Page& page, std::function<std::optional<std::int64_t>(const QModelIndex&)> promptAt)
+void addPromptMenu(QAbstractItemView* table, Page& page, std::function<std::optional<std::int64_t>(const QModelIndex&)> promptAt,
+    std::function<void(QMenu& menu, const QModelIndex& row)> more)
 {
     table->setContextMenuPolicy(Qt::CustomContextMenu);
-    QObject::connect(table, &QWidget::customContextMenuRequested, &page, [table, &page, promptAt = std::move(promptAt)](const QPoint& position) {
+    QObject::connect(table, &QWidget::customContextMenuRequested, &page, [table, &page, promptAt = std::move(promptAt), more = std::move(more)](const QPoint& position) {
         const QModelIndex row = table->indexAt(position);
         const auto prompt = row.isValid() ? promptAt(row) : std::nullopt;
         if (!prompt)
@@ -26,6 +27,8 @@ void addPromptMenu(QAbstractItemView* table, Page& page, std::function<std::opti
         for (QAction* command : { add(Page::tr("Exclude it from training"), PromptAction::Exclude), add(Page::tr("Pin it: train on it in every step"), PromptAction::Pin),
                  add(Page::tr("Take its pin away"), PromptAction::Unpin) })
             command->setEnabled(page.mayCommand());
+        if (more)
+            more(*menu, row);
         menu->popup(table->viewport()->mapToGlobal(position));
     });
 }

@@ -140,7 +140,7 @@ void ConfigurePage::buildToolbar(QBoxLayout* layout)
     layout->addWidget(save);
     layout->addWidget(m_filter, 1);
     layout->addWidget(m_onlyChanged);
-    layout->addWidget(workbench().actions.makeButton(QStringLiteral("configure.undo"), this));
+    layout->addWidget(workbench().actions.makeButton(QStringLiteral("view.undo"), this));
     connect(m_base, &QComboBox::activated, this, [this] {
         const QString chosen = m_base->currentData().toString();
         if (chosen.startsWith(QStringLiteral("preset:")))

@@ -70,6 +70,7 @@ JobsPanel::JobsPanel(const Theme& theme, JobList& jobs, const ConfigForm& form, 
     m_log->setObjectName(QStringLiteral("jobLog"));
     m_log->setAccessibleName(tr("Log of the chosen job"));
     m_log->setReadOnly(true);
+    m_log->setPlaceholderText(tr("Choose a job in the table to read its log."));
     m_log->setFont(theme.fixedFont());
     m_log->setMaximumBlockCount(kLogLines);
     layout->addWidget(m_log, 2);
@@ -103,7 +104,8 @@ QWidget* JobsPanel::makeForm(const JobKind& kind)
         edit->setObjectName(QStringLiteral("job.%1.%2").arg(id, field.label));
         edit->setAccessibleName(tr("%1: %2").arg(kind.title, field.label));
         edit->setToolTip(field.help);
-        edit->setPlaceholderText(field.isRequired ? tr("needed: %1").arg(field.help) : field.help);
+        const QString example = field.example.isEmpty() ? field.help : field.example;
+        edit->setPlaceholderText(field.isRequired ? tr("needed: %1").arg(example) : example);
         fields->addRow(field.label, edit);
         form.edits.push_back(edit);
     }
@@ -114,6 +116,7 @@ QWidget* JobsPanel::makeForm(const JobKind& kind)
     form.command->setAccessibleName(tr("Command of the job %1").arg(kind.title));
     form.command->setToolTip(tr("The same job from a terminal or on a server"));
     form.command->setReadOnly(true);
+    form.command->setPlaceholderText(tr("the command stands here"));
     form.command->setFont(m_theme.fixedFont());
     form.start = new QPushButton(tr("Start"), box);
     form.start->setObjectName(QStringLiteral("job.%1.start").arg(id));

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/configure/setting_form.h"
 
+#include "backend/config/value.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/config_form.h"
 #include "widgets/viewmodels/format.h"
 
 #include <QCheckBox>
 #include <QComboBox>
+#include <QFileDialog>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
@@ -198,7 +200,33 @@ QWidget* SettingForm::makeEditor(Row& row)
     }
     row.edit = new QLineEdit(row.widget);
     connect(row.edit, &QLineEdit::textEdited, this, [this, key](const QString& text) { m_form.set(key, text.toStdString()); });
+    addBrowsing(*row.edit, setting);
     return row.edit;
+}
+
+// Paths need not be typed: the icon in their field opens a dialog.
+void SettingForm::addBrowsing(QLineEdit& edit, const config::Setting& setting)
+{
+    if (setting.range.path != config::PathKind::File && setting.range.path != config::PathKind::Folder)
+        return;
+    const bool isFolder = setting.range.path == config::PathKind::Folder;
+    const bool isList = setting.type == config::ValueType::TextList;
+    QAction* browse = edit.addAction(m_theme.icon(QStringLiteral("open"), ColorRole::Secondary), QLineEdit::TrailingPosition);
+    browse->setObjectName(QStringLiteral("browse.") + qs(setting.key));
+    browse->setToolTip(tr("Choose %1").arg(isFolder ? tr("a folder") : isList ? tr("files") : tr("a file")));
+    connect(&m_theme, &Theme::changed, browse, [this, browse] { browse->setIcon(m_theme.icon(QStringLiteral("open"), ColorRole::Secondary)); });
+    connect(browse, &QAction::triggered, this, [this, key = setting.key, isFolder, isList] {
+        const QString title = qs(key);
+        const QStringList chosen = isFolder ? QStringList { QFileDialog::getExistingDirectory(this, title) }
+            : isList                        ? QFileDialog::getOpenFileNames(this, title, {}, tr("Prompt sets (*.jsonl *.parquet);;All files (*)"))
+                                            : QStringList { QFileDialog::getOpenFileName(this, title) };
+        std::vector<std::string> paths;
+        for (const QString& path : chosen)
+            if (!path.isEmpty())
+                paths.push_back(path.toStdString());
+        if (!paths.empty())
+            m_form.set(key, isList ? config::toToml(paths) : paths.front());
+    });
 }
 
 SettingForm::Row SettingForm::makeRow(const config::Setting& setting)

@@ -61,6 +61,7 @@ private:
     void makeHeading(const std::string& section);
     Row makeRow(const config::Setting& setting);
     QWidget* makeEditor(Row& row);
+    void addBrowsing(QLineEdit& edit, const config::Setting& setting);
     Problems problemsByKey() const;
     void refreshRow(Row& row, const Problems& problems);
     void fit(const Row& row) const;

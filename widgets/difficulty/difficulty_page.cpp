@@ -21,6 +21,8 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
+#include <QScrollArea>
 #include <QSpinBox>
 #include <QSplitter>
 #include <QTableView>
@@ -108,8 +110,15 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     split->addWidget(lower);
     split->setStretchFactor(0, 5);
     split->setStretchFactor(1, 3);
-    split->setChildrenCollapsible(true);
-    layout->addWidget(split, 1);
+    split->setChildrenCollapsible(false);
+    auto* scroll = new QScrollArea(this); // in a low window plots keep a legible height
+    scroll->setObjectName(QStringLiteral("difficultyScroll"));
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setWidget(split);
+    layout->addWidget(scroll, 1);
     m_calibration->setShowsIdentity(true);
     m_calibration->setFixedX(Range { -0.02, 1.02 });
     m_calibration->setFixedY(Range { -0.02, 1.02 });
@@ -130,8 +139,16 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     connect(&run(), &RunModel::dataArrived, this, &DifficultyPage::refreshPearson);
     connect(&run(), &RunModel::curvesReplaced, this, &DifficultyPage::refreshPearson);
     connect(m_scatter, &ScatterTile::pointClicked, this, &DifficultyPage::showPrompt);
-    connect(m_scatter, &ScatterTile::pointsChosen, this, &DifficultyPage::setRegion);
-    connect(m_clearRegion, &QToolButton::clicked, this, [this] { setRegion({}); });
+    connect(m_scatter, &ScatterTile::pointsChosen, this, [this](const std::vector<std::int64_t>& prompts) {
+        setRegion(prompts);
+        filtersChanged(FilterHistory::Change::Choice);
+    });
+    connect(m_clearRegion, &QToolButton::clicked, this, [this] {
+        setRegion({});
+        filtersChanged(FilterHistory::Change::Choice);
+    });
+    connect(m_set, &QComboBox::activated, this, [this] { filtersChanged(FilterHistory::Change::Choice); });
+    connect(m_filter, &QLineEdit::textEdited, this, [this] { filtersChanged(FilterHistory::Change::Typing); });
     showPlots();
     showValues();
 }
@@ -231,7 +248,7 @@ void DifficultyPage::buildTable()
     });
     const auto promptAt = [this](const QModelIndex& index) { return std::optional(static_cast<std::int64_t>(m_model->sourceRow(index.row()))); };
     connect(m_table, &QTableView::activated, this, [this, promptAt](const QModelIndex& index) { Q_EMIT promptRequested(PromptAction::Rollouts, *promptAt(index)); });
-    addPromptMenu(m_table, *this, promptAt);
+    addPromptMenu(m_table, *this, promptAt, [this](QMenu& menu, const QModelIndex& index) { addFilterActions(menu, index); });
 }
 
 void DifficultyPage::focusFilter()
@@ -368,6 +385,49 @@ void DifficultyPage::applyFilter()
     m_clearRegion->setVisible(!m_region.empty());
     m_clearRegion->setText(tr("chosen in the plot: %1 ✕").arg(m_region.size()));
     m_count->setText(tr("%1 of %2 prompts").arg(m_model->rowCount()).arg(m_model->sourceRows()));
+}
+
+QVariantMap DifficultyPage::filters() const
+{
+    QVariantList region;
+    for (const std::int64_t prompt : m_region)
+        region << QVariant::fromValue<qlonglong>(prompt);
+    return { { QStringLiteral("text"), m_filter->text() }, { QStringLiteral("set"), m_set->currentIndex() }, { QStringLiteral("region"), region } };
+}
+
+void DifficultyPage::setFilters(const QVariantMap& filters)
+{
+    std::vector<std::int64_t> region;
+    for (const QVariant& prompt : filters[QStringLiteral("region")].toList())
+        region.push_back(prompt.toLongLong());
+    m_set->setCurrentIndex(filters[QStringLiteral("set")].toInt());
+    m_filter->setText(filters[QStringLiteral("text")].toString());
+    setRegion(region);
+}
+
+// Only prompts like this one, or all but them, by the column under the mouse: further terms of the search, which Back takes away.
+void DifficultyPage::addFilterActions(QMenu& menu, const QModelIndex& index)
+{
+    const std::size_t row = m_model->sourceRow(index.row());
+    const PromptStanding standing = m_view && row < m_view->standings.size() ? m_view->standings[row] : PromptStanding {};
+    QStringList terms;
+    const QString title = m_model->headerData(index.column(), Qt::Horizontal).toString();
+    if (title == tr("predicted") && standing.predicted)
+        for (const char* sign : { ">=", "<=" })
+            terms << QStringLiteral("predicted%1%2").arg(QLatin1String(sign)).arg(*standing.predicted, 0, 'f', 3);
+    if (title == tr("seen"))
+        for (const char* sign : { ">=", "<=" })
+            terms << QStringLiteral("seen%1%2").arg(QLatin1String(sign)).arg(standing.seen);
+    const QString source = qs(run().facts().prompts[row].source);
+    if (!source.isEmpty() && !source.contains(QLatin1Char(' ')))
+        for (const char* sign : { "", "-" })
+            terms << QStringLiteral("%1source:%2").arg(QLatin1String(sign), source);
+    menu.addSeparator();
+    for (const QString& term : terms)
+        menu.addAction(tr("Only %1").arg(term), this, [this, term] {
+            m_filter->setText((m_filter->text() + QLatin1Char(' ') + term).trimmed());
+            filtersChanged(FilterHistory::Change::Choice);
+        });
 }
 
 void DifficultyPage::setRegion(const std::vector<std::int64_t>& prompts)

@@ -13,6 +13,8 @@
 class QComboBox;
 class QLabel;
 class QLineEdit;
+class QMenu;
+class QModelIndex;
 class QSpinBox;
 class QTableView;
 class QToolButton;
@@ -32,6 +34,8 @@ class DifficultyPage : public StepPage {
 public:
     DifficultyPage(Workbench& workbench, QWidget* parent);
     void focusFilter() override;
+    QVariantMap filters() const override;
+    void setFilters(const QVariantMap& filters) override;
     void showPrompt(std::int64_t promptIndex);
     std::int64_t selectedPrompt() const { return m_selected; } // -1: none
 
@@ -46,6 +50,7 @@ private:
     void refreshPearson();
     void applyFilter();
     void setRegion(const std::vector<std::int64_t>& prompts); // chosen in the scatter; empty: all
+    void addFilterActions(QMenu& menu, const QModelIndex& index);
     void readHistory(std::int64_t promptIndex);
 
     ValueStrip* m_values;

@@ -60,6 +60,7 @@ LivePage::LivePage(Workbench& workbench, QWidget* parent)
     , m_smoothingValue(new QDoubleSpinBox(this))
     , m_quantity(new QComboBox(this))
     , m_logY(new QCheckBox(tr("log y"), this))
+    , m_showsBand(new QCheckBox(tr("p10–p90"), this))
     , m_scroll(new QScrollArea(this))
     , m_canvas(new QWidget)
     , m_grid(new QGridLayout(m_canvas))
@@ -70,6 +71,7 @@ LivePage::LivePage(Workbench& workbench, QWidget* parent)
     layout->setSpacing(4);
     layout->addWidget(m_values);
     auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(6, 0, 6, 0); // in line with the values above and the titles below
     buildToolbar(bar);
     layout->addLayout(bar);
     layout->addWidget(m_scroll, 1);
@@ -124,6 +126,9 @@ void LivePage::buildToolbar(QBoxLayout* layout)
         m_quantity->addItem(shortName(quantity));
     m_logY->setObjectName(QStringLiteral("logY"));
     m_logY->setToolTip(tr("Logarithmic y axis on every plot (Y)"));
+    m_showsBand->setObjectName(QStringLiteral("rewardBand"));
+    m_showsBand->setToolTip(tr("Between which mean rewards eight of ten groups lie"));
+    m_showsBand->setChecked(true);
     auto* smoothingLabel = new QLabel(tr("smoothing"), this);
     smoothingLabel->setBuddy(m_smoothing);
     layout->addWidget(smoothingLabel);
@@ -134,12 +139,15 @@ void LivePage::buildToolbar(QBoxLayout* layout)
     layout->addWidget(m_quantity);
     layout->addSpacing(12);
     layout->addWidget(m_logY);
+    layout->addSpacing(12);
+    layout->addWidget(m_showsBand);
     layout->addStretch(1);
     layout->addWidget(workbench().actions.makeButton(QStringLiteral("plot.resetZoom"), this, true));
     layout->addWidget(workbench().actions.makeButton(QStringLiteral("live.addPlot"), this, true));
     connect(m_smoothing, &QSlider::valueChanged, this, [this](int value) { run().setSmoothing(value / 100.0); });
     connect(m_smoothingValue, &QDoubleSpinBox::valueChanged, this, [this](double value) { run().setSmoothing(value); });
     connect(m_quantity, &QComboBox::activated, this, [this](int index) { setXQuantity(static_cast<XQuantity>(index)); });
+    connect(m_showsBand, &QCheckBox::toggled, this, &LivePage::refreshCurves);
     connect(m_logY, &QCheckBox::toggled, this, [this](bool on) {
         for (const Plot& plot : m_plots)
             plot.tile->setLogY(on);
@@ -155,6 +163,10 @@ void LivePage::buildPlots()
         plot.metrics = spec.metrics;
         plot.unit = spec.unit;
         plot.hasPoints = spec.hasPoints;
+        plot.bandLow = spec.bandLow;
+        plot.bandHigh = spec.bandHigh;
+        plot.bandName = spec.bandName;
+        plot.tile->setPercentY(spec.unit == QStringLiteral("%"));
         if (spec.isShare)
             plot.tile->setFixedY(Range { 0.0, 1.0 });
         addPlot(std::move(plot));
@@ -208,17 +220,25 @@ void LivePage::removePlot(const QString& metric)
 
 void LivePage::savePlots()
 {
+    workbench().project.setPreference(QStringLiteral("live.plots"), ownPlots());
+    Q_EMIT ownPlotsChanged();
+}
+
+QString LivePage::ownPlots() const
+{
     QStringList own;
     for (const Plot& plot : m_plots)
         if (plot.isOwn)
             own << plot.metrics.front().second;
-    workbench().project.setPreference(QStringLiteral("live.plots"), own.join(QLatin1Char('\n')));
+    return own.join(QLatin1Char('\n'));
 }
 
 // The plots that were added in this project; those of the project before go.
-void LivePage::restorePlots()
+void LivePage::restorePlots() { showOwnPlots(workbench().project.preference(QStringLiteral("live.plots"))); }
+
+void LivePage::showOwnPlots(const QString& metrics)
 {
-    const QStringList wanted = workbench().project.preference(QStringLiteral("live.plots")).split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+    const QStringList wanted = metrics.split(QLatin1Char('\n'), Qt::SkipEmptyParts);
     QStringList present;
     for (const Plot& plot : m_plots)
         if (plot.isOwn)
@@ -326,8 +346,10 @@ void LivePage::refreshCurves()
                 ++color;
             }
         }
+        if (!curves.empty())
+            curves.front().band = bandOf(plot);
         const bool isSame = std::equal(curves.begin(), curves.end(), plot.tile->curves().begin(), plot.tile->curves().end(),
-            [](const CurveSpec& a, const CurveSpec& b) { return a.curve == b.curve && a.name == b.name; });
+            [](const CurveSpec& a, const CurveSpec& b) { return a.curve == b.curve && a.name == b.name && a.band.has_value() == b.band.has_value(); });
         plot.tile->setXTitle(axisTitle(run().xQuantity()), run().xQuantity() != XQuantity::Time);
         if (isSame)
             plot.tile->dataChanged();
@@ -339,6 +361,27 @@ void LivePage::refreshCurves()
                                                               : tr("Open a run to see its curves."));
         plot.tile->setExportDescription(tr("run %1, steps 0 to %2, smoothing %3").arg(qs(run().header().name)).arg(run().header().step).arg(run().smoothing()));
     }
+}
+
+// A run that has not recorded the edges shows the curve alone.
+std::optional<CurveBand> LivePage::bandOf(const Plot& plot) const
+{
+    if (plot.bandLow.empty() || !m_showsBand->isChecked())
+        return std::nullopt;
+    CurveBand band { plot.bandName, run().curve(plot.bandLow), run().curve(plot.bandHigh) };
+    return band.low && band.high ? std::optional(std::move(band)) : std::nullopt;
+}
+
+// The value as its curve is drawn: smoothed, since single steps are noisy.
+std::optional<double> LivePage::recently(const std::string& metric, double step) const
+{
+    if (metric_names::isHeldOutAccuracy(metric))
+        return run().at(metric, step);
+    const auto curve = run().curve(metric);
+    if (!curve || curve->smooth().isEmpty())
+        return std::nullopt;
+    const double value = curve->smooth().y(curve->smooth().nearest(run().xOf(step)));
+    return std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
 void LivePage::refreshMarkers()
@@ -374,8 +417,8 @@ void LivePage::refreshValues()
         if (!first || *first >= newest)
             return {};
         const double steps = std::min(kTrendSteps, newest - *first);
-        const auto now = run().last(metric);
-        const auto then = run().at(metric, newest - steps);
+        const auto now = recently(metric, newest);
+        const auto then = recently(metric, newest - steps);
         if (!now || !then)
             return {};
         const double change = sign * (*now - *then);

@@ -26,6 +26,8 @@ public:
     LivePage(Workbench& workbench, QWidget* parent);
 
     void addMetricPlot(const QString& metric);
+    QString ownPlots() const; // metrics of the plots that were added, one a line
+    void showOwnPlots(const QString& metrics);
     void setXQuantity(XQuantity quantity);
     void changeSmoothing(double by);
     void toggleLogY();
@@ -39,7 +41,13 @@ public:
         QString unit;
         bool hasPoints = false;
         bool isOwn = false; // added by the user
+        std::string bandLow = {}; // metrics around the first one; may be empty
+        std::string bandHigh = {};
+        QString bandName = {};
     };
+
+Q_SIGNALS:
+    void ownPlotsChanged();
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
@@ -55,6 +63,8 @@ private:
     void refreshCurves();
     void refreshValues();
     void refreshMarkers();
+    std::optional<CurveBand> bandOf(const Plot& plot) const;
+    std::optional<double> recently(const std::string& metric, double step) const;
     void maximize(PlotTile* tile);
 
     ValueStrip* m_values;
@@ -62,6 +72,7 @@ private:
     QDoubleSpinBox* m_smoothingValue;
     QComboBox* m_quantity;
     QCheckBox* m_logY;
+    QCheckBox* m_showsBand;
     QScrollArea* m_scroll;
     QWidget* m_canvas;
     QGridLayout* m_grid;

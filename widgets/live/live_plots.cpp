@@ -14,7 +14,8 @@ QString tr(const char* text) { return QCoreApplication::translate("LivePlots", t
 std::vector<LivePlotSpec> livePlots()
 {
     return {
-        { "plotReward", tr("Reward"), tr("mean reward of a rollout"), {}, { { metric_names::kReward, tr("reward") } } },
+        { "plotReward", tr("Reward"), tr("mean reward of a rollout"), {}, { { metric_names::kReward, tr("reward") } }, false, false, false,
+            metric_names::kRewardLow, metric_names::kRewardHigh, tr("p10–p90 of the groups") },
         { "plotAccuracy", tr("Held-out accuracy"), tr("share of correct answers"), {}, { { "*", tr("accuracy") } }, true },
         { "plotGroups", tr("Groups by outcome"), tr("share of groups"), "%",
             { { "baseline_reward/pct_mixed", tr("with signal") }, { "baseline_reward/pct_0", tr("all wrong") }, { "baseline_reward/pct_1", tr("all right") } },

@@ -19,6 +19,9 @@ struct LivePlotSpec {
     bool hasPoints = false;
     bool isStacked = false;
     bool isShare = false; // 0..1
+    std::string bandLow = {}; // metrics around the first one; may be empty
+    std::string bandHigh = {};
+    QString bandName = {};
 };
 
 std::vector<LivePlotSpec> livePlots();

@@ -3,6 +3,7 @@
 
 #include "backend/core/text.h"
 #include "widgets/common/action_registry.h"
+#include "widgets/common/empty_hint.h"
 #include "widgets/common/table_support.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
@@ -141,6 +142,7 @@ LogPage::LogPage(Workbench& workbench, QWidget* parent)
     , m_copyReport(new QPushButton(tr("Copy report"), m_failure))
     , m_table(new QTableView(this))
     , m_model(new RowsModel(this))
+    , m_detail(new QLabel(this))
 {
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(8, 6, 8, 6);
@@ -151,11 +153,19 @@ LogPage::LogPage(Workbench& workbench, QWidget* parent)
     layout->addLayout(bar);
     buildTable();
     layout->addWidget(m_table, 1);
+    m_detail->setObjectName(QStringLiteral("logDetail"));
+    m_detail->setFont(theme().fixedFont());
+    m_detail->setWordWrap(true);
+    m_detail->setTextFormat(Qt::PlainText);
+    m_detail->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_detail->hide();
+    layout->addWidget(m_detail);
     connect(&run(), &RunModel::opened, this, [this] {
         m_lines.clear();
         m_mirrors.clear();
         m_model->setRows(0);
-        m_hasEvents = false;
+        refreshCount();
+        m_detail->hide();
         if (isVisible())
             activated();
     });
@@ -172,6 +182,7 @@ LogPage::LogPage(Workbench& workbench, QWidget* parent)
     });
     connect(&run(), &RunModel::headerChanged, this, &LogPage::refreshFailure);
     refreshFailure();
+    refreshCount();
 }
 
 void LogPage::buildFailureCard(QBoxLayout* layout)
@@ -226,6 +237,9 @@ void LogPage::buildToolbar(QBoxLayout* layout)
     connect(m_rank, &QComboBox::currentIndexChanged, this, &LogPage::applyFilter);
     connect(m_search, &QLineEdit::textChanged, this, &LogPage::applyFilter);
     connect(m_search, &QLineEdit::returnPressed, this, &LogPage::findNext);
+    for (QComboBox* box : { m_level, m_rank })
+        connect(box, &QComboBox::activated, this, [this] { filtersChanged(FilterHistory::Change::Choice); });
+    connect(m_search, &QLineEdit::textEdited, this, [this] { filtersChanged(FilterHistory::Change::Typing); });
     connect(m_follow, &QCheckBox::toggled, this, [this](bool on) {
         if (on)
             scrollToEnd();
@@ -249,6 +263,7 @@ void LogPage::buildTable()
     m_model->setColumns(std::move(columns));
     styleTable(m_table, QStringLiteral("logTable"), tr("Events and lines of the log"));
     m_table->setModel(m_model);
+    m_hint = new EmptyHint(m_table, {});
     m_table->setFont(theme().fixedFont());
     m_table->setItemDelegate(new LevelDelegate(theme(), m_lines, m_table));
     constexpr int kWidths[] = { 130, 90, 50, 70 };
@@ -259,10 +274,20 @@ void LogPage::buildTable()
         if (step >= 0)
             run().setCurrentStep(step);
     });
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, &LogPage::showDetail);
     connect(m_table->verticalScrollBar(), &QScrollBar::actionTriggered, this, [this](int) {
         const QScrollBar* bar = m_table->verticalScrollBar();
         m_follow->setChecked(bar->sliderPosition() >= bar->maximum());
     });
+}
+
+// Long lines are cut in the table; the chosen one stands below it in full.
+void LogPage::showDetail(const QModelIndex& index)
+{
+    constexpr std::size_t kMaximumDetail = 2000; // bytes; the tooltip and the file have more
+    m_detail->setVisible(index.isValid());
+    if (index.isValid())
+        m_detail->setText(qs(m_lines[m_model->sourceRow(index.row())].text.substr(0, kMaximumDetail)));
 }
 
 void LogPage::activated()
@@ -320,9 +345,29 @@ void LogPage::addLines(std::vector<LogLine> lines)
         m_model->setRows(m_lines.size());
     refreshRanks();
     refreshFailure();
-    m_count->setText(tr("%1 of %2 lines").arg(m_model->rowCount()).arg(m_lines.size()));
+    refreshCount();
     if (m_follow->isChecked() && isVisible())
         scrollToEnd();
+}
+
+QVariantMap LogPage::filters() const
+{
+    return { { QStringLiteral("level"), m_level->currentIndex() }, { QStringLiteral("rank"), m_rank->currentIndex() }, { QStringLiteral("text"), m_search->text() } };
+}
+
+void LogPage::setFilters(const QVariantMap& filters)
+{
+    m_level->setCurrentIndex(filters[QStringLiteral("level")].toInt());
+    m_rank->setCurrentIndex(std::min(filters[QStringLiteral("rank")].toInt(), m_rank->count() - 1));
+    m_search->setText(filters[QStringLiteral("text")].toString());
+}
+
+void LogPage::refreshCount()
+{
+    m_count->setText(tr("%1 of %2 lines").arg(m_model->rowCount()).arg(m_lines.size()));
+    m_hint->setHint(!run().isOpen() ? tr("Open a run to read its events and its log.")
+            : m_lines.empty()       ? tr("This run has written nothing yet.")
+                                    : tr("No line fits the filters."));
 }
 
 void LogPage::refreshRanks()
@@ -360,7 +405,7 @@ void LogPage::applyFilter()
             return !hasPattern || pattern.match(qs(line.text)).hasMatch();
         });
     }
-    m_count->setText(tr("%1 of %2 lines").arg(m_model->rowCount()).arg(m_lines.size()));
+    refreshCount();
     if (m_follow->isChecked())
         scrollToEnd();
 }
@@ -385,7 +430,7 @@ void LogPage::refreshFailure()
     if (run().header().heartbeatAgeSeconds >= 0)
         text += tr("\nLast heartbeat %1.").arg(ago(run().header().heartbeatAgeSeconds));
     if (run().header().checkpoints.empty())
-        text += tr(" No checkpoint was written: the run would start from the beginning.");
+        text += run().header().hasDamagedCheckpoints ? tr(" No checkpoint can be used.") : tr(" No checkpoint was written: the run would start from the beginning.");
     else
         text += tr(" Newest checkpoint: %1.").arg(qs(run().header().checkpoints.back()));
     m_failureText->setText(text);

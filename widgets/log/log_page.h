@@ -23,6 +23,7 @@ class QBoxLayout;
 
 namespace midpoint::gui {
 
+class EmptyHint;
 class RowsModel;
 
 // What the end of a run means and what to do about it; empty for a run that is well.
@@ -39,6 +40,8 @@ public:
     void activated() override;
     void deactivated() override;
     void focusFilter() override;
+    QVariantMap filters() const override;
+    void setFilters(const QVariantMap& filters) override;
     void findNext();
 
 private:
@@ -48,7 +51,9 @@ private:
     void addLines(std::vector<LogLine> lines);
     void dropMirrored(std::vector<LogLine>& lines);
     void applyFilter();
+    void refreshCount();
     void refreshRanks();
+    void showDetail(const QModelIndex& index);
     void refreshFailure();
     void scrollToEnd();
 
@@ -63,9 +68,10 @@ private:
     QPushButton* m_copyReport;
     QTableView* m_table;
     RowsModel* m_model;
+    EmptyHint* m_hint = nullptr;
+    QLabel* m_detail; // the chosen line in full
     std::set<std::string> m_mirrors; // the events as the text logs repeat them
     std::vector<LogLine> m_lines;
-    bool m_hasEvents = false;
 };
 
 } // namespace midpoint::gui

@@ -18,6 +18,7 @@ namespace {
 class CompactTicker : public QCPAxisTicker {
 public:
     void setWhole(bool on) { m_isWhole = on; }
+    void setPercent(bool on) { m_isPercent = on; }
 
 protected:
     double getTickStep(const QCPRange& range) override
@@ -32,6 +33,8 @@ protected:
         const double size = std::abs(tick);
         if (size < 1e-12)
             return QStringLiteral("0");
+        if (m_isPercent)
+            return QString::number(tick * 100.0, 'g', 4) + QStringLiteral(" %");
         if (size >= 1e9)
             return QString::number(tick / 1e9, 'g', 4) + QLatin1Char('G');
         if (size >= 1e6)
@@ -44,7 +47,8 @@ protected:
     }
 
 private:
-    bool m_isWhole = false; // no tick between two counts
+    bool m_isWhole = false;   // no tick between two counts
+    bool m_isPercent = false; // of values that are shares
 };
 
 QColor colorOf(MarkerKind kind, const Theme& theme)
@@ -118,16 +122,36 @@ void setWholeTicks(QCPAxis* axis, bool on)
         ticker->setWhole(on);
 }
 
+void setPercentTicks(QCPAxis* axis, bool on)
+{
+    if (const auto ticker = axis->ticker().dynamicCast<CompactTicker>())
+        ticker->setPercent(on);
+}
+
+// A low plot shows the first words of its title rather than a piece of all: what stands in parentheses is left out.
+void fitTitle(QCPAxis* yAxis, const QString& title, int height)
+{
+    const QFontMetrics metrics(yAxis->labelFont());
+    const int room = height - 3 * metrics.height(); // below it stand ticks and title of the x axis
+    const qsizetype remark = title.indexOf(QStringLiteral(" ("));
+    const QString words = metrics.horizontalAdvance(title) > room && remark > 0 ? title.left(remark) : title;
+    const QString fitting = metrics.elidedText(words, Qt::ElideRight, std::max(room, 0));
+    if (yAxis->label() != fitting)
+        yAxis->setLabel(fitting);
+}
+
 void setFixedRange(QCPAxis* axis, const Range& range)
 {
     const double hair = (range.upper - range.lower) * 1e-6;
     axis->setRange(range.lower, range.upper + hair);
 }
 
-void addMarkerItems(QCustomPlot* plot, const PlotMarker& marker, const Theme& theme, const QString& name)
+void addMarkerItems(QCustomPlot* plot, const PlotMarker& marker, const Theme& theme, const QString& name, MarkerLines lines)
 {
     const QColor color = colorOf(marker.kind, theme);
-    if (marker.kind != MarkerKind::Checkpoint && marker.kind != MarkerKind::Evaluation) {
+    const bool isCommon = marker.kind == MarkerKind::Checkpoint || marker.kind == MarkerKind::Evaluation
+        || (marker.kind == MarkerKind::Warning && lines == MarkerLines::Grave);
+    if (!isCommon) {
         auto* line = new QCPItemLine(plot);
         line->setObjectName(name);
         line->start->setTypeY(QCPItemPosition::ptAxisRectRatio);
@@ -145,6 +169,8 @@ void addMarkerItems(QCustomPlot* plot, const PlotMarker& marker, const Theme& th
     text->setText(signOf(marker.kind));
     text->setFont(theme.smallFont());
     text->setColor(color);
+    if (!isCommon)
+        text->setBrush(theme.color(ColorRole::Plot)); // the sign stands on its line
 }
 
 } // namespace midpoint::gui

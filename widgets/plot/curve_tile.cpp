@@ -15,7 +15,10 @@ namespace midpoint::gui {
 
 namespace {
 
-constexpr int kRawAlpha = 75; // of 255: the raw curve behind its average
+constexpr int kRawAlpha = 75;      // of 255: the raw curve behind its average
+constexpr int kFineRawAlpha = 150; // where a line of one pixel of the device is half as wide
+constexpr double kFinePixels = 1.5;
+constexpr int kBandAlpha = 40;
 constexpr std::size_t kFewPoints = 60;
 constexpr int kStackColumnPixels = 4; // of a stack: one mean for so many pixels
 
@@ -49,8 +52,6 @@ void CurveTile::setCurves(std::vector<CurveSpec> curves)
     scheduleReplot();
 }
 
-void CurveTile::setBandFromSecond(bool on) { m_hasBand = on; }
-
 void CurveTile::setReference(std::optional<double> y, const QString& name)
 {
     m_referenceY = y;
@@ -70,6 +71,13 @@ void CurveTile::rebuildGraphs()
     plot()->clearGraphs();
     m_graphs.clear();
     m_rawGraphs.clear();
+    m_bandGraphs.assign(m_curves.size(), {});
+    for (std::size_t i = 0; i < m_curves.size(); ++i) // below all curves
+        if (m_curves[i].band)
+            for (QCPGraph** edge : { &m_bandGraphs[i].low, &m_bandGraphs[i].high }) {
+                *edge = new DecimatedGraph(plot()->xAxis, plot()->yAxis);
+                (*edge)->setPen(Qt::NoPen);
+            }
     for (std::size_t i = 0; i < m_curves.size(); ++i)
         m_rawGraphs.push_back(new DecimatedGraph(plot()->xAxis, plot()->yAxis));
     for (std::size_t i = 0; i < m_curves.size(); ++i) {
@@ -86,7 +94,6 @@ void CurveTile::stylePens()
         const CurveSpec& spec = m_curves[i];
         QColor color = colorOf(spec);
         const Qt::PenStyle dash = Theme::seriesDash(spec.color);
-        const bool isBandEdge = m_hasBand && (i == 1 || i == 2);
         m_graphs[i]->setBrush(Qt::NoBrush);
         if (m_style == CurveStyle::Stacked) {
             QColor fill = color;
@@ -94,21 +101,19 @@ void CurveTile::stylePens()
             m_graphs[i]->setPen(QPen(color, 1));
             m_graphs[i]->setBrush(fill);
             m_graphs[i]->setChannelFillGraph(i > 0 ? m_graphs[i - 1] : nullptr);
-        } else if (isBandEdge) {
-            m_graphs[i]->setPen(Qt::NoPen);
-            if (i == 1) {
-                QColor fill = theme().series(m_curves[0].color);
-                fill.setAlpha(40);
-                m_graphs[i]->setBrush(fill);
-                m_graphs[i]->setChannelFillGraph(m_graphs.size() > 2 ? m_graphs[2] : nullptr);
-            }
         } else {
             m_graphs[i]->setPen(QPen(color, spec.isThick ? 2.5 : 1.6, dash));
         }
+        if (m_bandGraphs[i].low != nullptr) {
+            QColor fill = color;
+            fill.setAlpha(kBandAlpha);
+            m_bandGraphs[i].low->setBrush(fill);
+            m_bandGraphs[i].low->setChannelFillGraph(m_bandGraphs[i].high);
+        }
         QColor faint = color;
-        faint.setAlpha(kRawAlpha);
+        faint.setAlpha(devicePixelRatioF() >= kFinePixels ? kFineRawAlpha : kRawAlpha);
         m_rawGraphs[i]->setPen(QPen(faint, 1)); // one pixel: the cheap path of the rasteriser
-        m_rawGraphs[i]->setVisible(m_style == CurveStyle::Lines && !isBandEdge && isSmoothed(spec));
+        m_rawGraphs[i]->setVisible(m_style == CurveStyle::Lines && isSmoothed(spec));
     }
 }
 
@@ -142,6 +147,8 @@ Range CurveTile::refreshLines(double lower, double upper, int columns)
         const std::size_t first = raw.indexAt(lower);
         const std::size_t last = raw.indexAt(std::nextafter(upper, upper + 1));
         values.include(raw.valueRange(first, last));
+        if (m_bandGraphs[i].low != nullptr)
+            values.include(refreshBand(i, lower, upper, columns));
         // Seen from afar the average is drawn by its means: minima and maxima are the raw curve's business.
         hand(m_graphs[i], isSmoothed(spec) ? spec.curve->smooth().averaged(lower, upper, columns) : raw.decimated(lower, upper, columns));
         if (m_rawGraphs[i]->visible())
@@ -151,6 +158,20 @@ Range CurveTile::refreshLines(double lower, double upper, int columns)
         else
             m_graphs[i]->setScatterStyle(last - first <= kFewPoints ? QCPScatterStyle(QCPScatterStyle::ssDisc, 5) : QCPScatterStyle());
     }
+    return values;
+}
+
+// The edges are means over as many columns as the average is drawn by: two points at one x would cut the area into stripes.
+Range CurveTile::refreshBand(std::size_t index, double lower, double upper, int columns)
+{
+    Range values;
+    const auto show = [&](QCPGraph* graph, const Curve& curve) {
+        const Series& edge = isSmoothed(m_curves[index]) ? curve.smooth() : curve.raw();
+        values.include(edge.valueRange(edge.indexAt(lower), edge.indexAt(std::nextafter(upper, upper + 1))));
+        hand(graph, edge.averaged(lower, upper, columns));
+    };
+    show(m_bandGraphs[index].low, *m_curves[index].band->low);
+    show(m_bandGraphs[index].high, *m_curves[index].band->high);
     return values;
 }
 
@@ -218,23 +239,28 @@ void CurveTile::refreshForBenchmark()
     plot()->replot(QCustomPlot::rpImmediateRefresh);
 }
 
-// The value at x, or the last one; with the difference to the anchored line where there is one.
+// The value that is drawn at x, or the last one; with the difference to the anchored line where there is one.
 QString CurveTile::valueAt(const CurveSpec& spec, std::optional<double> x) const
 {
     const Series& raw = spec.curve->raw();
     if (raw.isEmpty())
         return {};
     const std::string unit = spec.unit.toStdString();
-    const bool hasAverage = isSmoothed(spec) && m_style == CurveStyle::Lines;
-    const Series& shown = hasAverage ? spec.curve->smooth() : raw;
+    const Series& shown = isSmoothed(spec) ? spec.curve->smooth() : raw;
     const std::size_t index = x ? raw.nearest(*x) : raw.size() - 1;
-    QString text = withUnit(shown.y(index), unit);
-    if (hasAverage)
-        text = tr("%1 (raw %2)").arg(text, withUnit(raw.y(index), unit));
+    const QString text = withUnit(shown.y(index), unit);
     if (!x || !anchor())
         return text;
     const double change = shown.y(index) - shown.y(raw.nearest(*anchor()));
     return tr("%1  Δ %2%3").arg(text, change > 0 ? QStringLiteral("+") : QString(), withUnit(change, unit));
+}
+
+QString CurveTile::rawAt(const CurveSpec& spec, std::optional<double> x) const
+{
+    const Series& raw = spec.curve->raw();
+    if (raw.isEmpty() || !isSmoothed(spec))
+        return {};
+    return tr("raw %1").arg(withUnit(raw.y(x ? raw.nearest(*x) : raw.size() - 1), spec.unit.toStdString()));
 }
 
 std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
@@ -242,17 +268,22 @@ std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
     std::vector<LegendEntry> entries;
     for (std::size_t i = 0; i < m_curves.size(); ++i) {
         const CurveSpec& spec = m_curves[i];
-        if (!spec.curve || (m_hasBand && (i == 1 || i == 2)))
+        if (!spec.curve)
             continue;
         LegendEntry entry { spec.name, {}, colorOf(spec), spec.shade ? Qt::SolidLine : Theme::seriesDash(spec.color),
             m_style == CurveStyle::Stacked ? LegendShape::Square : LegendShape::Line };
         entry.value = valueAt(spec, x);
+        entry.remark = rawAt(spec, x);
         entries.push_back(entry);
-    }
-    if (m_hasBand && m_curves.size() > 2) {
-        QColor band = theme().series(m_curves[0].color);
-        band.setAlpha(90);
-        entries.push_back({ m_curves[1].name + QStringLiteral("–") + m_curves[2].name, {}, band, Qt::SolidLine, LegendShape::Square });
+        if (spec.band) {
+            CurveSpec low = spec; // valued like the curve itself
+            CurveSpec high = spec;
+            low.curve = spec.band->low;
+            high.curve = spec.band->high;
+            QColor fill = entry.color;
+            fill.setAlpha(2 * kBandAlpha);
+            entries.push_back({ spec.band->name, tr("%1 to %2").arg(valueAt(low, x), valueAt(high, x)), fill, Qt::SolidLine, LegendShape::Square });
+        }
     }
     if (x && anchor())
         entries.push_back({ tr("Δ x %1").arg(number(*x - *anchor())), {}, theme().color(ColorRole::Accent), Qt::SolidLine, LegendShape::None });
@@ -261,14 +292,29 @@ std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
     return entries;
 }
 
+// What a table of the plot holds, one column each.
+std::vector<std::pair<QString, const Series*>> CurveTile::csvSeries() const
+{
+    std::vector<std::pair<QString, const Series*>> columns;
+    for (const CurveSpec& spec : m_curves) {
+        if (!spec.curve)
+            continue;
+        columns.emplace_back(spec.name, &spec.curve->raw());
+        if (isSmoothed(spec))
+            columns.emplace_back(spec.name + QStringLiteral(" (smoothed)"), &spec.curve->smooth());
+        if (spec.band) {
+            columns.emplace_back(tr("%1: %2, lower").arg(spec.name, spec.band->name), &spec.band->low->raw());
+            columns.emplace_back(tr("%1: %2, upper").arg(spec.name, spec.band->name), &spec.band->high->raw());
+        }
+    }
+    return columns;
+}
+
 QStringList CurveTile::csvHeader() const
 {
     QStringList header { plot()->xAxis->label() };
-    for (const CurveSpec& spec : m_curves) {
-        header << spec.name;
-        if (isSmoothed(spec))
-            header << spec.name + QStringLiteral(" (smoothed)");
-    }
+    for (const auto& [name, series] : csvSeries())
+        header << name;
     for (QString& name : header)
         name = QLatin1Char('"') + name.replace(QLatin1Char('"'), QStringLiteral("\"\"")) + QLatin1Char('"');
     return header;
@@ -276,24 +322,15 @@ QStringList CurveTile::csvHeader() const
 
 std::vector<std::vector<double>> CurveTile::csvRows(double lower, double upper) const
 {
-    std::size_t width = 1;
-    for (const CurveSpec& spec : m_curves)
-        width += isSmoothed(spec) ? 2 : 1;
+    const auto columns = csvSeries();
     std::map<double, std::vector<double>> rows;
-    std::size_t column = 1;
-    for (const CurveSpec& spec : m_curves) {
-        const bool hasAverage = isSmoothed(spec);
-        if (spec.curve) {
-            const Series& raw = spec.curve->raw();
-            for (std::size_t i = raw.indexAt(lower); i < raw.size() && raw.x(i) <= upper; ++i) {
-                auto& row = rows.try_emplace(raw.x(i), width, std::numeric_limits<double>::quiet_NaN()).first->second;
-                row[0] = raw.x(i);
-                row[column] = raw.y(i);
-                if (hasAverage)
-                    row[column + 1] = spec.curve->smooth().y(i);
-            }
+    for (std::size_t column = 0; column < columns.size(); ++column) {
+        const Series& series = *columns[column].second;
+        for (std::size_t i = series.indexAt(lower); i < series.size() && series.x(i) <= upper; ++i) {
+            auto& row = rows.try_emplace(series.x(i), columns.size() + 1, std::numeric_limits<double>::quiet_NaN()).first->second;
+            row[0] = series.x(i);
+            row[column + 1] = series.y(i);
         }
-        column += hasAverage ? 2 : 1;
     }
     std::vector<std::vector<double>> result;
     for (auto& [x, row] : rows)

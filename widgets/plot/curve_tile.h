@@ -11,6 +11,13 @@ class QCPGraph;
 
 namespace midpoint::gui {
 
+// What lies around a curve, such as percentiles or a deviation.
+struct CurveBand {
+    QString name;
+    std::shared_ptr<const Curve> low;
+    std::shared_ptr<const Curve> high;
+};
+
 struct CurveSpec {
     QString name;
     std::shared_ptr<const Curve> curve;
@@ -19,6 +26,7 @@ struct CurveSpec {
     bool hasPoints = false;        // few values, such as evaluations: discs on the line
     QString unit = {};
     std::optional<double> shade = {}; // 0..1: a layer of an ordered quantity takes the sequential palette instead of a hue
+    std::optional<CurveBand> band = {};
 };
 
 enum class CurveStyle { Lines, Stacked };
@@ -31,7 +39,6 @@ public:
 
     void setCurves(std::vector<CurveSpec> curves);
     void dataChanged() { scheduleReplot(); }
-    void setBandFromSecond(bool on); // curves 1 and 2 are the edges of a band around curve 0
     void setReference(std::optional<double> y, const QString& name); // a horizontal line, such as the target
     void setFixedY(std::optional<Range> range);
     const std::vector<CurveSpec>& curves() const { return m_curves; }
@@ -44,21 +51,28 @@ protected:
     std::vector<std::vector<double>> csvRows(double lower, double upper) const override;
     Range fullX() const override;
     void applyTheme() override;
-    bool hasAirBeside() const override { return m_style == CurveStyle::Lines; }
+    bool hasAirBeside() const override { return true; }
 
 private:
     QColor colorOf(const CurveSpec& spec) const { return spec.shade ? theme().sequential(*spec.shade) : theme().series(spec.color); }
     QString valueAt(const CurveSpec& spec, std::optional<double> x) const;
+    QString rawAt(const CurveSpec& spec, std::optional<double> x) const;
     void rebuildGraphs();
     void stylePens();
+    std::vector<std::pair<QString, const Series*>> csvSeries() const;
     Range refreshLines(double lower, double upper, int columns);
+    Range refreshBand(std::size_t index, double lower, double upper, int columns);
     Range refreshStack(double lower, double upper, int columns);
 
     CurveStyle m_style;
-    bool m_hasBand = false;
     std::vector<CurveSpec> m_curves;
     std::vector<QCPGraph*> m_rawGraphs;
     std::vector<QCPGraph*> m_graphs;
+    struct BandGraphs {
+        QCPGraph* low = nullptr; // null: this curve has no band
+        QCPGraph* high = nullptr;
+    };
+    std::vector<BandGraphs> m_bandGraphs;
     QCPItemStraightLine* m_reference = nullptr;
     std::optional<double> m_referenceY;
     QString m_referenceName;

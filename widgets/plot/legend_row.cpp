@@ -11,6 +11,7 @@ namespace midpoint::gui {
 
 namespace {
 constexpr int kMaximumRows = 3; // further entries are counted, not drawn
+constexpr int kComfortableRows = 2; // a legend with more takes the room of the plot below it
 }
 
 LegendRow::LegendRow(const Theme& theme, QWidget* parent)
@@ -34,18 +35,32 @@ void LegendRow::setEntries(std::vector<LegendEntry> entries)
         updateGeometry();
     QStringList names;
     for (const LegendEntry& entry : m_entries)
-        names << labelOf(entry);
+        names << labelOf(entry, Detail::Remarks);
     setAccessibleName(tr("Legend: %1").arg(names.join(QStringLiteral(", "))));
     setToolTip(names.join(QLatin1Char('\n')));
     update();
 }
 
-QString LegendRow::labelOf(const LegendEntry& entry) const
+QString LegendRow::labelOf(const LegendEntry& entry, Detail detail)
 {
-    return entry.value.isEmpty() ? entry.name : entry.name + QStringLiteral("  ") + entry.value;
+    if (detail == Detail::Names || entry.value.isEmpty())
+        return entry.name;
+    const QString label = entry.name + QStringLiteral("  ") + entry.value;
+    return detail == Detail::Values || entry.remark.isEmpty() ? label : QStringLiteral("%1 (%2)").arg(label, entry.remark);
 }
 
 std::vector<LegendRow::Place> LegendRow::layoutFor(int width) const
+{
+    const int rowHeight = QFontMetrics(font()).height() + 2;
+    for (const Detail detail : { Detail::Remarks, Detail::Values }) {
+        std::vector<Place> places = layoutFor(width, detail);
+        if (places.size() == m_entries.size() && (places.empty() || places.back().text.top() < kComfortableRows * rowHeight))
+            return places;
+    }
+    return layoutFor(width, Detail::Names);
+}
+
+std::vector<LegendRow::Place> LegendRow::layoutFor(int width, Detail detail) const
 {
     const QFontMetrics metrics(font());
     const int rowHeight = metrics.height() + 2;
@@ -56,14 +71,16 @@ std::vector<LegendRow::Place> LegendRow::layoutFor(int width) const
     for (const LegendEntry& entry : m_entries) {
         const int sampleWidth = entry.shape == LegendShape::None ? 0 : (entry.shape == LegendShape::Line ? 18 : 10);
         const int spacing = sampleWidth > 0 ? 5 : 0;
-        QString label = labelOf(entry);
+        QString label = labelOf(entry, detail);
         const int needed = sampleWidth + spacing + metrics.boundingRect(label).width() + 4; // fractions of a pixel add up
         if (x > 0 && x + needed > width) {
             x = 0;
             ++row;
         }
-        if (row >= kMaximumRows)
+        if (row >= kMaximumRows) {
+            places.back().label = tr("%1 and more").arg(places.back().label);
             break;
+        }
         label = metrics.elidedText(label, Qt::ElideRight, std::max(20, width - x - sampleWidth - spacing));
         const int top = row * rowHeight;
         places.push_back({ QRect(x, top, sampleWidth, rowHeight),
@@ -103,7 +120,7 @@ void LegendRow::draw(QPainter& painter, int width) const
             painter.setPen(QPen(entry.color, 2, entry.dash));
             painter.drawLine(QPointF(place.sample.left(), middle.y()), QPointF(place.sample.right(), middle.y()));
         } else if (entry.shape != LegendShape::None) {
-            painter.setPen(Qt::NoPen);
+            painter.setPen(entry.shape == LegendShape::Square ? QPen(m_theme.color(ColorRole::Grid), 1) : QPen(Qt::NoPen)); // some shades are nearly the background's
             painter.setBrush(entry.color);
             if (entry.shape == LegendShape::Disc)
                 painter.drawEllipse(middle, 4, 4);

@@ -22,6 +22,7 @@ struct LegendEntry {
     QColor color;
     Qt::PenStyle dash = Qt::SolidLine;
     LegendShape shape = LegendShape::Line;
+    QString remark = {}; // behind the value where there is room, such as the value before smoothing
     bool operator==(const LegendEntry&) const = default;
 };
 
@@ -47,8 +48,10 @@ private:
         QRect text;
         QString label;
     };
-    std::vector<Place> layoutFor(int width) const;
-    QString labelOf(const LegendEntry& entry) const;
+    enum class Detail { Names, Values, Remarks };
+    static QString labelOf(const LegendEntry& entry, Detail detail);
+    std::vector<Place> layoutFor(int width) const; // with as much detail as fits into few rows
+    std::vector<Place> layoutFor(int width, Detail detail) const;
 
     const Theme& m_theme;
     std::vector<LegendEntry> m_entries;

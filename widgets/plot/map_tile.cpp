@@ -55,6 +55,8 @@ void MapTile::applyTheme()
     if (m_scale == nullptr)
         return;
     styleAxis(m_scale->axis(), theme());
+    for (QCPAxis* counted : { m_scale->axis(), plot()->xAxis })
+        setWholeTicks(counted, true);
     QCPColorGradient gradient;
     QMap<double, QColor> stops;
     stops[0.0] = theme().color(ColorRole::Plot);

@@ -14,6 +14,8 @@
 #include <QFileDialog>
 #include <QLabel>
 #include <QMessageBox>
+#include <QPageSize>
+#include <QPdfWriter>
 #include <QSvgGenerator>
 
 namespace midpoint::gui {
@@ -21,6 +23,8 @@ namespace midpoint::gui {
 namespace {
 constexpr double kPictureScale = 2.0; // of bitmaps: sharp on a slide
 constexpr int kEdge = 8;
+constexpr int kPixelsPerInch = 96; // of a page: lines and letters are as large as on a screen
+constexpr double kPointsPerInch = 72.0;
 } // namespace
 
 QImage PlotTile::image(double scale) const { return m_plot->toPixmap(m_plot->width(), m_plot->height(), scale).toImage(); }
@@ -112,6 +116,22 @@ void PlotTile::exportTo(const QString& path)
             painter.setMode(QCPPainter::pmVectorized);
             paintPicture(painter, layout);
             painter.end();
+        }
+    } else if (path.endsWith(QStringLiteral(".pdf"))) {
+        const PictureLayout layout = pictureLayout();
+        QPdfWriter page(path);
+        page.setResolution(kPixelsPerInch);
+        page.setPageSize(QPageSize(QSizeF(layout.size) * (kPointsPerInch / kPixelsPerInch), QPageSize::Point, QString(), QPageSize::ExactMatch));
+        page.setPageMargins(QMarginsF());
+        page.setTitle(m_exportDescription.isEmpty() ? title() : QStringLiteral("%1 — %2").arg(title(), m_exportDescription));
+        page.setCreator(QApplication::applicationDisplayName());
+        QCPPainter painter;
+        isWritten = painter.begin(&page);
+        if (isWritten) {
+            painter.setMode(QCPPainter::pmVectorized);
+            painter.setMode(QCPPainter::pmNoCaching);
+            paintPicture(painter, layout);
+            isWritten = painter.end();
         }
     } else {
         isWritten = picture().save(path);

@@ -14,6 +14,7 @@
 #include <QStackedLayout>
 #include <QToolButton>
 
+#include <algorithm>
 #include <cmath>
 
 namespace midpoint::gui {
@@ -25,6 +26,7 @@ constexpr qint64 kShrinkAfterMs = 5000;
 constexpr int kClickPixels = 4; // a hand that moves no further has clicked
 constexpr double kMargin = 0.06; // of the y range, above and below
 constexpr double kFoot = 0.015;  // below zero, so that a curve of zeros is seen above the frame
+constexpr std::ptrdiff_t kLinesOfWarnings = 5; // more of them are signs at the foot of the plot
 } // namespace
 
 PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title, const AxisTitles& axes, QWidget* parent)
@@ -88,11 +90,6 @@ PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title
         (*line)->setLayer(QStringLiteral("crosshair"));
         (*line)->setVisible(false);
     }
-    m_note = new QCPItemText(m_plot);
-    m_note->position->setType(QCPItemPosition::ptAxisRectRatio);
-    m_note->position->setCoords(0.985, 0.03);
-    m_note->setPositionAlignment(Qt::AlignRight | Qt::AlignTop);
-    m_note->setVisible(false);
     setAxes(axes);
     buildMenu();
     applyTheme();
@@ -120,7 +117,8 @@ QString PlotTile::title() const { return m_title->text(); }
 void PlotTile::setAxes(const AxisTitles& axes)
 {
     m_plot->xAxis->setLabel(axes.x);
-    m_plot->yAxis->setLabel(axes.y);
+    m_yTitle = axes.y;
+    fitTitle(m_plot->yAxis, m_yTitle, m_plot->height());
     scheduleReplot();
 }
 
@@ -132,10 +130,16 @@ void PlotTile::setXTitle(const QString& title, bool isWhole)
         m_plot->xAxis->setLabel(title);
 }
 
+void PlotTile::setPercentY(bool on)
+{
+    m_isPercentY = on;
+    setPercentTicks(m_plot->yAxis, on);
+}
+
 void PlotTile::setNote(const QString& note)
 {
-    m_note->setText(note);
-    m_note->setVisible(!note.isEmpty());
+    m_note = note;
+    scheduleReplot();
 }
 
 void PlotTile::setPlaceholder(const QString& text)
@@ -184,6 +188,7 @@ void PlotTile::setLogY(bool on)
 {
     m_logY = on;
     setScale(m_plot->yAxis, on);
+    setPercentTicks(m_plot->yAxis, m_isPercentY);
     m_logYAction->setChecked(on);
     resetZoom();
 }
@@ -215,6 +220,7 @@ void PlotTile::buildMenu()
     add(tr("Copy visible range as table"), [this] { copyTable(); });
     add(tr("Save as PNG…"), [this] { exportByDialog(tr("PNG image (*.png)"), QStringLiteral("png")); });
     add(tr("Save as SVG…"), [this] { exportByDialog(tr("SVG drawing (*.svg)"), QStringLiteral("svg")); });
+    add(tr("Save as PDF…"), [this] { exportByDialog(tr("PDF document (*.pdf)"), QStringLiteral("pdf")); });
     add(tr("Save visible range as CSV…"), [this] { exportByDialog(tr("Table (*.csv)"), QStringLiteral("csv")); });
 }
 
@@ -226,8 +232,6 @@ void PlotTile::applyTheme()
         styleAxis(axis, m_theme);
     m_crosshair->setPen(QPen(m_theme.color(ColorRole::Secondary), 1, Qt::DashLine));
     m_anchor->setPen(QPen(m_theme.color(ColorRole::Accent), 1));
-    m_note->setColor(m_theme.color(ColorRole::Secondary));
-    m_note->setFont(m_theme.smallFont());
     QPalette palette = m_placeholder->palette();
     palette.setColor(QPalette::WindowText, m_theme.color(ColorRole::Secondary));
     palette.setColor(QPalette::Window, m_theme.color(ColorRole::Plot));
@@ -243,8 +247,9 @@ void PlotTile::drawMarkers()
     for (int i = m_plot->itemCount() - 1; i >= 0; --i)
         if (m_plot->item(i)->objectName().startsWith(prefix))
             m_plot->removeItem(m_plot->item(i));
+    const auto warnings = std::count_if(m_markers.begin(), m_markers.end(), [](const PlotMarker& marker) { return marker.kind == MarkerKind::Warning; });
     for (const PlotMarker& marker : m_markers)
-        addMarkerItems(m_plot, marker, m_theme, prefix);
+        addMarkerItems(m_plot, marker, m_theme, prefix, warnings > kLinesOfWarnings ? MarkerLines::Grave : MarkerLines::All);
 }
 
 void PlotTile::scheduleReplot()
@@ -281,6 +286,7 @@ bool PlotTile::replotNow()
         if (!x.isEmpty())
             fitAxes(widened(x), Range {});
     }
+    fitTitle(m_plot->yAxis, m_yTitle, m_plot->height());
     refreshData();
     m_isDirty = false;
     ++m_replotsDone;
@@ -331,7 +337,13 @@ void PlotTile::fitAxes(const Range& x, const Range& y)
     m_plot->yAxis->setRange(wanted);
 }
 
-void PlotTile::updateLegend() { m_legend->setEntries(legendAt(m_crosshairX)); }
+void PlotTile::updateLegend()
+{
+    std::vector<LegendEntry> entries = legendAt(m_crosshairX);
+    if (!m_note.isEmpty()) // beside the plot: inside, it would hide a part of it
+        entries.push_back({ m_note, {}, QColor(), Qt::SolidLine, LegendShape::None });
+    m_legend->setEntries(std::move(entries));
+}
 
 void PlotTile::showCrosshair(std::optional<double> x)
 {
@@ -406,9 +418,14 @@ bool PlotTile::eventFilter(QObject* watched, QEvent* event)
     return QWidget::eventFilter(watched, event);
 }
 
-// The crosshair by keys: left and right, in larger strides with Shift; Enter is a click there, Shift+Enter a click with Shift.
+// The crosshair by keys: left and right, in larger strides with Shift; Enter is a click there, Shift+Enter a click with
+// Shift. Ctrl+C copies the plot as an image.
 bool PlotTile::movedByKey(QKeyEvent* event)
 {
+    if (event->matches(QKeySequence::Copy)) {
+        copyImage();
+        return true;
+    }
     const QCPRange range = m_plot->xAxis->range();
     const double middle = m_crosshairX ? *m_crosshairX : range.center();
     const double stride = range.size() / (event->modifiers().testFlag(Qt::ShiftModifier) ? 20.0 : 200.0);
@@ -469,6 +486,6 @@ void PlotTile::showEvent(QShowEvent* event)
 }
 
 QSize PlotTile::sizeHint() const { return { 380, 240 }; }
-QSize PlotTile::minimumSizeHint() const { return { 200, 150 }; }
+QSize PlotTile::minimumSizeHint() const { return { 200, 190 }; }
 
 } // namespace midpoint::gui

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One plot with everything a plot needs: title, axis titles with units, a legend that shows values under the shared crosshair,
-// zoom and pan, log axes, event markers, a text for "nothing here yet", export as PNG, SVG and CSV. Kinds of plots (curves,
+// zoom and pan, log axes, event markers, a text for "nothing here yet", export as PNG, SVG, PDF and CSV. Kinds of plots (curves,
 // scatter, bars, map) derive from it. Of the whole window only this folder's .cpp files see qcustomplot.h.
 #pragma once
 
@@ -15,7 +15,6 @@
 
 class QAction;
 class QCustomPlot;
-class QCPItemText;
 class QCPItemStraightLine;
 class QCPPainter;
 class QKeyEvent;
@@ -54,7 +53,8 @@ public:
     QString title() const;
     void setAxes(const AxisTitles& axes);
     void setXTitle(const QString& title, bool isWhole); // isWhole: of steps or other counts, which have no halves
-    void setNote(const QString& note); // small text in the plot's corner, such as "jittered"
+    void setPercentY(bool on); // the y axis is over shares, and labelled in percent
+    void setNote(const QString& note); // small text behind the legend, such as which step is shown
     void setPlaceholder(const QString& text); // shown instead of the plot while there is nothing to draw
     QString placeholder() const;
     void setMarkers(std::vector<PlotMarker> markers);
@@ -69,7 +69,7 @@ public:
 
     QMenu* menu() const { return m_menu; }
     QString csv() const; // of the visible range, with a header line
-    void exportTo(const QString& path); // by the ending: .png, .svg, .csv; throws midpoint::Error
+    void exportTo(const QString& path); // by the ending: .png, .svg, .pdf, .csv; throws midpoint::Error
     QImage image(double scale) const; // the plot alone
     QImage picture() const;           // with title, legend and description, as it is exported
 
@@ -143,7 +143,7 @@ private:
     QStackedLayout* m_stack;
     QLabel* m_placeholder;
     QCustomPlot* m_plot;
-    QCPItemText* m_note;
+    QString m_note;
     QCPItemStraightLine* m_crosshair;
     std::vector<PlotMarker> m_markers;
     QPointer<PlotGroup> m_group;
@@ -152,7 +152,9 @@ private:
     std::optional<double> m_anchorX;
     QString m_exportDescription;
     QTimer* m_replotTimer;
+    QString m_yTitle;
     bool m_isWholeX = false;
+    bool m_isPercentY = false;
     bool m_logX = false;
     bool m_logY = false;
     bool m_isZoomed = false;

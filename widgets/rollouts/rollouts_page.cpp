@@ -157,6 +157,10 @@ void RolloutsPage::buildToolbar(QBoxLayout* layout)
     });
     connect(m_allSteps, &QCheckBox::toggled, this, &RolloutsPage::ask);
     connect(m_promptChip, &QToolButton::clicked, this, [this] { showPrompt(std::nullopt); });
+    for (QComboBox* box : { m_verdict, m_origin })
+        connect(box, &QComboBox::activated, this, [this] { filtersChanged(FilterHistory::Change::Choice); });
+    connect(m_allSteps, &QCheckBox::clicked, this, [this] { filtersChanged(FilterHistory::Change::Choice); });
+    connect(m_search, &QLineEdit::textEdited, this, [this] { filtersChanged(FilterHistory::Change::Typing); });
     connect(m_search, &QLineEdit::returnPressed, this, [this] { m_left.text->find(m_search->text(), 0); });
 }
 
@@ -189,7 +193,7 @@ void RolloutsPage::buildTable()
     m_table->setModel(m_model);
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(-1, Qt::AscendingOrder);
-    constexpr int kWidths[] = { 66, 32, 100, 62, 62, 62, 66, 96 };
+    constexpr int kWidths[] = { 62, 28, 96, 58, 58, 54, 58, 104 };
     for (int i = 0; i < static_cast<int>(std::size(kWidths)); ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->setColumnHidden(kStepColumn, true);
@@ -259,7 +263,25 @@ void RolloutsPage::ask()
 void RolloutsPage::showPrompt(std::optional<std::int64_t> promptIndex)
 {
     m_prompt = promptIndex;
+    filtersChanged(FilterHistory::Change::Choice);
     ask();
+}
+
+QVariantMap RolloutsPage::filters() const
+{
+    return { { QStringLiteral("verdict"), m_verdict->currentIndex() }, { QStringLiteral("origin"), m_origin->currentIndex() },
+        { QStringLiteral("text"), m_search->text() }, { QStringLiteral("all steps"), m_allSteps->isChecked() },
+        { QStringLiteral("prompt"), m_prompt ? QVariant::fromValue<qlonglong>(*m_prompt) : QVariant() } };
+}
+
+void RolloutsPage::setFilters(const QVariantMap& filters)
+{
+    m_verdict->setCurrentIndex(filters[QStringLiteral("verdict")].toInt());
+    m_origin->setCurrentIndex(filters[QStringLiteral("origin")].toInt());
+    m_search->setText(filters[QStringLiteral("text")].toString());
+    m_allSteps->setChecked(filters[QStringLiteral("all steps")].toBool());
+    const QVariant prompt = filters[QStringLiteral("prompt")];
+    showPrompt(prompt.isValid() ? std::optional<std::int64_t>(prompt.toLongLong()) : std::nullopt);
 }
 
 void RolloutsPage::show(std::shared_ptr<const RolloutView> view)
@@ -436,10 +458,11 @@ TokenText RolloutsPage::textOf(const store::StoredGroup& group, const store::Sto
         piece.isClipped = (piece.advantage > 0 && piece.ratio > clipHigh) || (piece.advantage < 0 && piece.ratio < clipLow);
         text.pieces.push_back(std::move(piece));
     }
-    if (!hasEnds) { // a run that did not store where tokens end: the text as one piece
+    const bool isKept = !r.text.empty() || r.tokens.empty();
+    if (!hasEnds || !isKept) { // a run that did not store where tokens end: the text as one piece
         text.pieces.clear();
         TokenPiece whole;
-        whole.text = qs(r.text);
+        whole.text = isKept ? qs(r.text) : tr("[The replay buffer keeps no texts, and this response was not among those stored in step %1.]").arg(group.birthStep);
         whole.advantage = rollout.advantage;
         text.pieces.push_back(std::move(whole));
     }

@@ -28,6 +28,8 @@ class RolloutsPage : public StepPage {
 public:
     RolloutsPage(Workbench& workbench, QWidget* parent);
     void focusFilter() override;
+    QVariantMap filters() const override;
+    void setFilters(const QVariantMap& filters) override;
     void moveBy(int rows); // N and P
     void toggleSideBySide();
     void setColoring(TokenColoring coloring);

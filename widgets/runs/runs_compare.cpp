@@ -11,6 +11,7 @@
 #include "widgets/viewmodels/project_model.h"
 #include "widgets/viewmodels/rows_model.h"
 #include "widgets/viewmodels/run_model.h"
+#include "widgets/viewmodels/seed_groups.h"
 
 #include <QCheckBox>
 #include <QComboBox>
@@ -28,6 +29,19 @@
 namespace midpoint::gui {
 
 namespace {
+
+constexpr std::size_t kFewPoints = 100; // such as evaluations: shown as they are
+
+const std::vector<double> OverlayCurve::*valuesOf(XQuantity quantity)
+{
+    switch (quantity) {
+    case XQuantity::Time: return &OverlayCurve::minutes;
+    case XQuantity::Rollouts: return &OverlayCurve::rollouts;
+    case XQuantity::Tokens: return &OverlayCurve::tokens;
+    case XQuantity::Step: break;
+    }
+    return &OverlayCurve::steps;
+}
 
 // Without the quotes of TOML, but for an empty text: a cell that shows nothing says nothing.
 QString readable(const std::string& value)
@@ -59,6 +73,10 @@ void RunsPage::buildCompare(QSplitter* split)
     bar->addWidget(m_metric);
     bar->addWidget(new QLabel(tr("x axis"), left));
     bar->addWidget(m_quantity);
+    m_joinsSeeds->setObjectName(QStringLiteral("meanOverSeeds"));
+    m_joinsSeeds->setToolTip(tr("Runs that differ in their seed alone become one curve: their mean, and one deviation around it"));
+    bar->addSpacing(8);
+    bar->addWidget(m_joinsSeeds);
     bar->addStretch(1);
     leftLayout->addLayout(bar);
     leftLayout->addWidget(m_overlayTile, 1);
@@ -85,6 +103,7 @@ void RunsPage::buildCompare(QSplitter* split)
     split->addWidget(pane);
     connect(m_metric, &QComboBox::currentTextChanged, this, [this] { m_overlayTimer->start(); });
     connect(m_quantity, &QComboBox::currentIndexChanged, this, &RunsPage::showOverlay);
+    connect(m_joinsSeeds, &QCheckBox::toggled, this, &RunsPage::showOverlay);
     connect(m_allSettings, &QCheckBox::toggled, this, &RunsPage::refreshDifferences);
 }
 
@@ -126,6 +145,50 @@ void RunsPage::askOverlay()
 
 void RunsPage::setXQuantity(XQuantity quantity) { m_quantity->setCurrentIndex(static_cast<int>(quantity)); }
 
+std::vector<CurveSpec> RunsPage::runCurves(XQuantity quantity) const
+{
+    std::vector<CurveSpec> curves;
+    for (const OverlayCurve& source : m_overlay->curves) {
+        const std::vector<double>& xs = source.*valuesOf(quantity);
+        const bool isFew = source.values.size() <= kFewPoints;
+        auto curve = std::make_shared<Curve>(isFew ? 0.0 : run().smoothing());
+        for (std::size_t i = 0; i < xs.size(); ++i)
+            if (std::isfinite(xs[i]))
+                curve->append(xs[i], source.values[i]);
+        if (!curve->raw().isEmpty())
+            curves.push_back({ qs(source.run), curve, source.color, source.run == selectedRun(), isFew });
+    }
+    return curves;
+}
+
+// One curve for each experiment; a run without other seeds is drawn as ever, by its own line.
+std::vector<CurveSpec> RunsPage::seedCurves(XQuantity quantity) const
+{
+    std::vector<CurveSpec> curves = runCurves(quantity);
+    for (const SeedGroup& group : groupSeeds(*m_overlay, [this](const std::string& name) { return workbench().project.run(name); })) {
+        const std::vector<GroupPoint> points = meanCurve(group, valuesOf(quantity));
+        if (points.empty())
+            continue;
+        const bool isFew = points.size() <= kFewPoints;
+        auto middle = std::make_shared<Curve>(isFew ? 0.0 : run().smoothing());
+        auto low = std::make_shared<Curve>(isFew ? 0.0 : run().smoothing());
+        auto high = std::make_shared<Curve>(isFew ? 0.0 : run().smoothing());
+        for (const GroupPoint& point : points) {
+            middle->append(point.x, point.mean);
+            low->append(point.x, point.mean - point.deviation);
+            high->append(point.x, point.mean + point.deviation);
+        }
+        std::set<QString> names;
+        for (const OverlayCurve* member : group.members)
+            names.insert(qs(member->run));
+        curves.erase(std::remove_if(curves.begin(), curves.end(), [&](const CurveSpec& spec) { return names.count(spec.name) > 0; }), curves.end());
+        CurveSpec joined { tr("%1, mean of %2 seeds").arg(*names.begin()).arg(names.size()), middle, group.members.front()->color, false, isFew };
+        joined.band = CurveBand { tr("± deviation"), low, high };
+        curves.push_back(std::move(joined));
+    }
+    return curves;
+}
+
 void RunsPage::showOverlay()
 {
     const auto quantity = static_cast<XQuantity>(std::max(m_quantity->currentIndex(), 0));
@@ -133,22 +196,7 @@ void RunsPage::showOverlay()
     QString metric = m_metric->currentText();
     if (m_overlay) {
         metric = qs(m_overlay->metric);
-        for (const OverlayCurve& source : m_overlay->curves) {
-            if (source.values.empty())
-                continue;
-            const std::vector<double>& xs = quantity == XQuantity::Step ? source.steps
-                : quantity == XQuantity::Time                           ? source.minutes
-                : quantity == XQuantity::Rollouts                       ? source.rollouts
-                                                                        : source.tokens;
-            constexpr std::size_t kFewPoints = 100; // such as evaluations: shown as they are
-            auto curve = std::make_shared<Curve>(source.values.size() <= kFewPoints ? 0.0 : run().smoothing());
-            for (std::size_t i = 0; i < xs.size(); ++i)
-                if (std::isfinite(xs[i]))
-                    curve->append(xs[i], source.values[i]);
-            if (curve->raw().isEmpty())
-                continue;
-            curves.push_back({ qs(source.run), curve, source.color, source.run == selectedRun(), source.values.size() <= kFewPoints });
-        }
+        curves = m_joinsSeeds->isChecked() ? seedCurves(quantity) : runCurves(quantity);
     }
     m_overlayTile->setPlaceholder(!curves.empty() ? QString()
             : workbench().project.compared().empty() ? tr("Choose runs with Space, or click the ring in front of their names, to lay their curves over each other.")

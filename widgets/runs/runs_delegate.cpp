@@ -45,7 +45,7 @@ void RunsDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     QStyleOptionViewItem styled = option;
     initStyleOption(&styled, index);
     if (index.column() == kStateColumn) {
-        styled.palette.setColor(QPalette::Text, m_theme.color(stateRole(run.state.kind)));
+        styled.palette.setColor(QPalette::Text, m_theme.color(run.problem.empty() ? stateRole(run.state.kind) : ColorRole::Alert));
         QStyledItemDelegate::paint(painter, styled, index);
         return;
     }

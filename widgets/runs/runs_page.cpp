@@ -52,6 +52,7 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     , m_metric(new QComboBox(this))
     , m_quantity(new QComboBox(this))
     , m_overlayTile(new CurveTile(theme(), QStringLiteral("plotOverlay"), tr("Compared runs"), { tr("training step"), QString() }, this))
+    , m_joinsSeeds(new QCheckBox(tr("mean over seeds"), this))
     , m_allSettings(new QCheckBox(tr("all settings"), this))
     , m_differences(new QTableView(this))
     , m_differenceModel(new RowsModel(this))
@@ -100,6 +101,7 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     m_overlayTimer->setInterval(120);
     connect(columns, &QToolButton::clicked, this, &RunsPage::chooseColumns);
     connect(m_filter, &QLineEdit::textChanged, this, &RunsPage::applyFilter);
+    connect(m_filter, &QLineEdit::textEdited, this, [this] { filtersChanged(FilterHistory::Change::Typing); });
     connect(m_target, &QDoubleSpinBox::valueChanged, this, [this] {
         m_targetIsOwn = true;
         m_model->setRows(m_runs.size());
@@ -139,7 +141,7 @@ void RunsPage::buildTable()
         [this](const std::string& name) { return workbench().project.compared().count(name) > 0; }, m_table));
     m_table->installEventFilter(this);
     m_table->horizontalHeader()->setStretchLastSection(false);
-    constexpr int kWidths[] = { 30, 210, 116, 96, 90, 66, 72, 116, 70, 84, 76, 86, 76, 140 };
+    constexpr int kWidths[] = { 30, 190, 110, 124, 90, 66, 72, 116, 70, 84, 76, 86, 76, 140 };
     for (int i = 0; i < static_cast<int>(std::size(kWidths)); ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     new EmptyHint(m_table, tr("No runs here. Start the demo on the Start screen, or configure a new run (Ctrl+N)."));
@@ -216,6 +218,15 @@ void RunsPage::applyFilter()
         m_model->setFilter([this, filter](std::size_t index) { return filter.matches(row(index)); });
 }
 
+QVariantMap RunsPage::filters() const { return { { QStringLiteral("text"), m_filter->text() } }; }
+void RunsPage::setFilters(const QVariantMap& filters) { m_filter->setText(filters[QStringLiteral("text")].toString()); }
+
+void RunsPage::addTerm(const QString& term)
+{
+    m_filter->setText((m_filter->text() + QLatin1Char(' ') + term).trimmed());
+    filtersChanged(FilterHistory::Change::Choice);
+}
+
 const RunSummary* RunsPage::selected() const
 {
     QModelIndex index = m_table->currentIndex();
@@ -262,6 +273,18 @@ void RunsPage::toggleStar()
 {
     if (const RunSummary* run = selected())
         workbench().project.changeNotes(run->name, [](RunNotes& notes) { notes.isStarred = !notes.isStarred; });
+}
+
+void RunsPage::rename()
+{
+    const RunSummary* run = selected();
+    if (run == nullptr)
+        return;
+    bool isAccepted = false;
+    const std::filesystem::path path = run->path;
+    const QString name = QInputDialog::getText(this, tr("Rename"), tr("New name of %1; its folder is renamed").arg(qs(run->name)), QLineEdit::Normal, qs(run->name), &isAccepted).trimmed();
+    if (isAccepted && name.toStdString() != path.filename())
+        workbench().project.renameRun(path, name.toStdString());
 }
 
 void RunsPage::editNote()
@@ -349,12 +372,14 @@ void RunsPage::showMenu(const QPoint& position)
     if (run == nullptr)
         return;
     auto* menu = new QMenu(this);
+    menu->setObjectName(QStringLiteral("runMenu"));
     menu->setAttribute(Qt::WA_DeleteOnClose);
     const std::filesystem::path path = run->path;
     menu->addAction(tr("Open"), this, &RunsPage::openSelected);
-    for (const char* id : { "runs.compare", "runs.star", "runs.color", "runs.tags", "runs.note" })
+    for (const char* id : { "runs.compare", "runs.star", "runs.color", "runs.tags", "runs.note", "runs.rename" })
         menu->addAction(workbench().actions.action(QString::fromUtf8(id)));
     menu->addSeparator();
+    addFilterActions(menu, m_table->indexAt(position));
     menu->addAction(tr("New run with these settings"), this, [this, path] { Q_EMIT cloneRequested(path); });
     QAction* resume = menu->addAction(tr("Resume"), this, [this, path] { Q_EMIT resumeRequested(path); });
     resume->setEnabled(!launch::isActive(run->state.kind));
@@ -364,6 +389,26 @@ void RunsPage::showMenu(const QPoint& position)
     menu->addSeparator();
     menu->addAction(workbench().actions.action(QStringLiteral("runs.trash")));
     menu->popup(m_table->viewport()->mapToGlobal(position));
+}
+
+// Only runs like this one, or all but them, by the column under the mouse: further terms of the search, which Back takes away.
+void RunsPage::addFilterActions(QMenu* menu, const QModelIndex& index)
+{
+    if (!index.isValid())
+        return;
+    const RunSummary& run = row(m_model->sourceRow(index.row()));
+    QStringList keys { QStringLiteral("state") };
+    const int own = index.column() - (m_model->columnCount() - static_cast<int>(m_extraColumns.size()));
+    if (own >= 0)
+        keys.prepend(m_extraColumns[own]);
+    for (const QString& key : keys) {
+        const auto value = textOf(run, key.toStdString());
+        if (!value || value->empty() || value->find(' ') != std::string::npos)
+            continue;
+        menu->addAction(tr("Only %1 = %2").arg(key, qs(*value)), this, [this, term = QStringLiteral("%1=%2").arg(key, qs(*value))] { addTerm(term); });
+        menu->addAction(tr("Not %1 = %2").arg(key, qs(*value)), this, [this, term = QStringLiteral("%1!=%2").arg(key, qs(*value))] { addTerm(term); });
+    }
+    menu->addSeparator();
 }
 
 } // namespace midpoint::gui

@@ -18,6 +18,8 @@ class QComboBox;
 class QDoubleSpinBox;
 class QLabel;
 class QLineEdit;
+class QMenu;
+class QModelIndex;
 class QPoint;
 class QTableView;
 class QTimer;
@@ -31,6 +33,7 @@ class CurveTile;
 class EmptyHint;
 class RowsModel;
 struct ColumnSpec;
+struct CurveSpec;
 
 class RunsPage : public Page {
     Q_OBJECT
@@ -38,9 +41,12 @@ public:
     RunsPage(Workbench& workbench, QWidget* parent);
     void activated() override;
     void focusFilter() override;
+    QVariantMap filters() const override;
+    void setFilters(const QVariantMap& filters) override;
 
     void toggleCompared(); // of the selected rows
     void toggleStar();
+    void rename();
     void editNote();
     void editTags();
     void chooseColor();
@@ -66,10 +72,14 @@ private:
     void applyFilter();
     void chooseColumns();
     void showMenu(const QPoint& position);
+    void addFilterActions(QMenu* menu, const QModelIndex& index);
+    void addTerm(const QString& term);
     void refreshMetrics(const RunSummaries& before);
     void refreshTarget();
     void askOverlay();
     void showOverlay();
+    std::vector<CurveSpec> runCurves(XQuantity quantity) const;
+    std::vector<CurveSpec> seedCurves(XQuantity quantity) const;
     void refreshDifferences();
     const RunSummary& row(std::size_t index) const { return *m_runs[index]; }
     const RunSummary* selected() const;
@@ -83,6 +93,7 @@ private:
     QComboBox* m_metric;
     QComboBox* m_quantity;
     CurveTile* m_overlayTile;
+    QCheckBox* m_joinsSeeds;
     QCheckBox* m_allSettings;
     QTableView* m_differences;
     RowsModel* m_differenceModel;

@@ -67,7 +67,16 @@ MainWindow::MainWindow(Theme& theme, WindowOptions options)
     buildMenus();
     connectModels();
     m_palette = new CommandPalette(this);
-    new LayoutKeeper(this, *m_project);
+    m_layout = new LayoutKeeper(this, *m_project);
+    // After the keeper has restored them, filters of another project or run are the first of their screens.
+    connect(m_project, &ProjectModel::preferencesArrived, this, [this] {
+        for (const auto& [name, page] : m_pages)
+            page->forgetFilters();
+    });
+    connect(m_run, &RunModel::opened, this, [this] {
+        for (Page* page : std::initializer_list<Page*> { m_difficulty, m_rollouts, m_log })
+            page->forgetFilters();
+    });
     if (m_options.remembersWindow) {
         QSettings settings;
         restoreGeometry(settings.value(QStringLiteral("geometry")).toByteArray());
@@ -158,6 +167,7 @@ void MainWindow::buildShell()
     m_saidTimer->setSingleShot(true);
     m_saidTimer->setInterval(kSaidMs);
     connect(m_saidTimer, &QTimer::timeout, this, [this] { say({}); });
+    m_status->setContentsMargins(6, 0, 6, 0);
     statusBar()->addWidget(m_status, 1);
     statusBar()->setSizeGripEnabled(false);
 }
@@ -175,6 +185,14 @@ void MainWindow::connectModels()
     connect(m_project, &ProjectModel::runsChanged, this, &MainWindow::refreshStatus);
     connect(m_project, &ProjectModel::trouble, this, [this](const QString& message) { m_trouble->tell(TroubleStrip::Source::Project, message); });
     connect(m_project, &ProjectModel::closing, this, [this] { m_trouble->tell(TroubleStrip::Source::Project, {}); });
+    connect(m_project, &ProjectModel::refused, this, &MainWindow::showTrouble);
+    connect(m_project, &ProjectModel::renamed, this, [this](const std::filesystem::path& from, const std::filesystem::path& to) {
+        say(tr("%1 is called %2 now.").arg(qs(from.filename()), qs(to.filename())));
+        if (m_run->path() != from)
+            return;
+        m_run->open(to);
+        setWindowTitle(tr("%1 — Midpoint").arg(qs(to.filename())));
+    });
     connect(m_start, &StartPage::openRequested, this, &MainWindow::openPath);
     connect(m_start, &StartPage::browseRequested, this, &MainWindow::browse);
     connect(m_start, &StartPage::demoRequested, this, &MainWindow::startDemo);

@@ -86,6 +86,8 @@ private:
     void showCheatSheet();
     void setXQuantity(int index);
     void moveStep(int by);
+    void undo();
+    void redo();
     Page* currentPage() const;
 
     Theme& m_theme;
@@ -104,6 +106,7 @@ private:
     QTimer* m_saidTimer = nullptr;
     QString m_said;
     CommandPalette* m_palette = nullptr;
+    LayoutKeeper* m_layout = nullptr;
     StartPage* m_start = nullptr;
     RunsPage* m_runsPage = nullptr;
     ConfigurePage* m_configure = nullptr;

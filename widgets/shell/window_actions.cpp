@@ -11,6 +11,7 @@
 #include "widgets/log/log_page.h"
 #include "widgets/rollouts/rollouts_page.h"
 #include "widgets/runs/runs_page.h"
+#include "widgets/shell/layout_keeper.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/project_model.h"
@@ -20,6 +21,7 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QDialog>
+#include <QFileDialog>
 #include <QInputDialog>
 #include <QMenuBar>
 #include <QSettings>
@@ -70,6 +72,11 @@ void MainWindow::declareRunActions()
         m_control->send(m_run->path(), command);
     };
     a.add({ "project.open", tr("Open project or run…"), project, "open", { QKeySequence::Open }, tr("A project folder, a run folder, or a snapshot") }, [this] { browse(); });
+    a.add({ "project.openSnapshot", tr("Open snapshot…"), project, {}, {}, tr("A file that `midpoint snapshot` has written") }, [this] {
+        const QString file = QFileDialog::getOpenFileName(this, tr("Open snapshot"), {}, tr("Snapshots and databases (*.db);;All files (*)"));
+        if (!file.isEmpty())
+            openPath(file.toStdString());
+    });
     a.add({ "project.newRun", tr("New run"), project, "plus", { QKeySequence::New }, tr("Configure a new run") }, [this] {
         showScreen(QStringLiteral("configure"));
         m_configure->showRunForm();
@@ -103,7 +110,8 @@ void MainWindow::declareRunActions()
     a.add({ "runs.compare", tr("Compare"), runs, "compare", { QKeySequence(QStringLiteral("C")) }, tr("Add the chosen runs to the comparison, or take them out (Space)") }, onRuns(&RunsPage::toggleCompared));
     a.add({ "runs.star", tr("Star"), runs, "star", { QKeySequence(QStringLiteral("S")) }, tr("Starred runs stand on top and cannot be removed") }, onRuns(&RunsPage::toggleStar));
     a.add({ "runs.color", tr("Colour…"), runs, {}, { QKeySequence(QStringLiteral("L")) }, tr("Colour and line of the run in every plot") }, onRuns(&RunsPage::chooseColor));
-    a.add({ "runs.note", tr("Note…"), runs, {}, { QKeySequence(Qt::Key_F2) } }, onRuns(&RunsPage::editNote));
+    a.add({ "runs.rename", tr("Rename…"), runs, {}, { QKeySequence(Qt::Key_F2) }, tr("The run and its folder") }, onRuns(&RunsPage::rename));
+    a.add({ "runs.note", tr("Note…"), runs, {}, { QKeySequence(QStringLiteral("Shift+F2")) } }, onRuns(&RunsPage::editNote));
     a.add({ "runs.tags", tr("Tags…"), runs, {}, { QKeySequence(QStringLiteral("T")) } }, onRuns(&RunsPage::editTags));
     a.add({ "runs.trash", tr("Move to trash"), runs, "trash", { QKeySequence::Delete } }, onRuns(&RunsPage::trashSelected));
 }
@@ -116,6 +124,11 @@ void MainWindow::declareViewActions()
     const QString rollouts = tr("Rollouts");
     a.add({ "view.palette", tr("Find anything…"), view, "search", { QKeySequence(QStringLiteral("Ctrl+K")) } }, [this] { openPalette(); });
     a.add({ "view.filter", tr("Search on this screen"), view, "search", { QKeySequence::Find } }, [this] { currentPage()->focusFilter(); });
+    a.add({ "view.back", tr("Back to the filters before"), view, "previous", { QKeySequence(QStringLiteral("Alt+Left")) }, tr("Search, choices and regions of this screen, one by one") }, [this] {
+        if (!currentPage()->goBack())
+            say(tr("There are no earlier filters on this screen."));
+    });
+    a.add({ "view.forward", tr("Forward to the filters after"), view, {}, { QKeySequence(QStringLiteral("Alt+Right")) } }, [this] { currentPage()->goForward(); });
     a.add({ "view.findNext", tr("Find next in the log"), view, {}, { QKeySequence(Qt::Key_F3) } }, [this] { m_log->findNext(); });
     a.add({ "view.cheatSheet", tr("Keys"), tr("Help"), "help", { QKeySequence(Qt::Key_F1) } }, [this] { showCheatSheet(); });
     auto* themes = new QActionGroup(this);
@@ -153,8 +166,8 @@ void MainWindow::declareViewActions()
     a.add({ "rollouts.next", tr("Next rollout"), rollouts, {}, { QKeySequence(QStringLiteral("N")) } }, [this] { m_rollouts->moveBy(1); });
     a.add({ "rollouts.previous", tr("Previous rollout"), rollouts, {}, { QKeySequence(QStringLiteral("P")) } }, [this] { m_rollouts->moveBy(-1); });
     a.add({ "rollouts.sideBySide", tr("Side by side"), rollouts, "compare", { QKeySequence(QStringLiteral("D")) } }, [this] { m_rollouts->toggleSideBySide(); });
-    a.add({ "configure.undo", tr("Undo"), tr("Configure"), "reset", { QKeySequence::Undo } }, [this] { m_configure->undo(); });
-    a.add({ "configure.redo", tr("Redo"), tr("Configure"), {}, { QKeySequence::Redo } }, [this] { m_configure->redo(); });
+    a.add({ "view.undo", tr("Undo"), view, "reset", { QKeySequence::Undo }, tr("The last change of a setting on Configure, of the layout elsewhere") }, [this] { undo(); });
+    a.add({ "view.redo", tr("Redo"), view, {}, { QKeySequence(QStringLiteral("Ctrl+Shift+Z")), QKeySequence(QStringLiteral("Ctrl+Y")) } }, [this] { redo(); });
     a.add({ "alert.show", tr("Show"), view, "log", {}, tr("Open the log") }, [this] { showScreen(QStringLiteral("log")); });
     a.add({ "alert.dismiss", tr("Dismiss"), view, "close", {}, tr("Hide this warning until the next one") }, [this] {
         m_dismissedEvents = m_run->events().size();
@@ -163,10 +176,27 @@ void MainWindow::declareViewActions()
     a.add({ "window.quit", tr("Close the window"), tr("Project"), {}, { QKeySequence::Quit }, tr("Runs go on") }, [this] { close(); });
 }
 
+// On Configure the settings, elsewhere what the window looks like.
+void MainWindow::undo()
+{
+    if (currentPage() == m_configure)
+        m_configure->undo();
+    else if (!m_layout->undo())
+        say(tr("There is nothing to undo on this screen."));
+}
+
+void MainWindow::redo()
+{
+    if (currentPage() == m_configure)
+        m_configure->redo();
+    else
+        m_layout->redo();
+}
+
 void MainWindow::buildMenus()
 {
     std::map<QString, QMenu*> menus;
-    for (const QString& category : { tr("Project"), tr("Run"), tr("Screens"), tr("View"), tr("Plots"), tr("Runs table"), tr("Rollouts"), tr("Configure"), tr("Help") }) {
+    for (const QString& category : { tr("Project"), tr("Run"), tr("Screens"), tr("View"), tr("Plots"), tr("Runs table"), tr("Rollouts"), tr("Help") }) {
         menus[category] = menuBar()->addMenu(category);
         menus[category]->setObjectName(QStringLiteral("menu.") + category);
     }

@@ -115,6 +115,8 @@ void StartPage::buildLists(QVBoxLayout* layout)
     m_projects->setObjectName(QStringLiteral("projectConfigurations"));
     m_projects->setAccessibleName(tr("Configurations that are ready to run"));
     m_projects->setTextElideMode(Qt::ElideRight);
+    m_projects->setWordWrap(true); // what a configuration says of itself is read in full
+    m_projects->setResizeMode(QListView::Adjust);
     m_recent->setObjectName(QStringLiteral("recentProjects"));
     m_recent->setAccessibleName(tr("Projects and runs opened before"));
     m_runs->setObjectName(QStringLiteral("projectRuns"));
@@ -214,7 +216,7 @@ void StartPage::setRecent(const QStringList& paths)
 {
     m_recent->clear();
     for (const QString& path : paths) {
-        auto* item = new QListWidgetItem(QFileInfo(path).fileName() + QStringLiteral("   —   ") + path, m_recent);
+        auto* item = new QListWidgetItem(QFileInfo(path).fileName() + QLatin1Char('\n') + path, m_recent);
         item->setData(Qt::UserRole, path);
         item->setToolTip(path);
     }
@@ -234,9 +236,9 @@ void StartPage::refreshRuns()
     };
     for (const auto& [path, state] : m_active)
         if (path.parent_path() != workbench().project.runsFolder())
-            add(tr("%1   %2\nin %3").arg(stateText(state), qs(path.filename()), qs(path.parent_path())), path);
+            add(tr("%1\n%2   in %3").arg(qs(path.filename()), stateText(state), qs(path.parent_path())), path);
     for (const auto& run : newest)
-        add(tr("%1   %2   step %3 of %4").arg(stateText(run->state), qs(run->name)).arg(run->step).arg(run->totalSteps), run->path);
+        add(tr("%1\n%2   step %3 of %4").arg(qs(run->name), stateText(run->state)).arg(run->step).arg(run->totalSteps), run->path);
 }
 
 } // namespace midpoint::gui

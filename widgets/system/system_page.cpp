@@ -20,6 +20,8 @@
 namespace midpoint::gui {
 
 namespace {
+constexpr int kMemoryColumn = 4;
+constexpr int kPhaseColumn = 6;
 constexpr int kTogetherColumn = 7;
 constexpr int kWaitsForColumn = 8;
 } // namespace
@@ -128,6 +130,7 @@ void SystemPage::buildTable()
     for (int i = 0; i < static_cast<int>(std::size(kWidths)); ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->horizontalHeader()->setStretchLastSection(false);
+    m_table->horizontalHeader()->setSectionResizeMode(kPhaseColumn, QHeaderView::Stretch); // it says the most
 }
 
 void SystemPage::activated()
@@ -167,6 +170,7 @@ void SystemPage::refreshRanks()
     m_verdict->setVisible(!m_verdict->text().isEmpty());
     for (const int column : { kTogetherColumn, kWaitsForColumn })
         m_table->setColumnHidden(column, m_rows.size() < 2); // one rank waits for nobody
+    m_table->setColumnHidden(kMemoryColumn, std::none_of(m_rows.begin(), m_rows.end(), [](const RankRow& row) { return row.record.memoryBytes > 0; }));
     theme().setTextColor(m_verdict, isTrouble ? ColorRole::Warning : ColorRole::Text);
 }
 
@@ -181,7 +185,7 @@ void SystemPage::refreshValues()
     values.push_back({ tr("metrics"), bytes(static_cast<double>(header.databaseBytes)), QStringLiteral("run.db"), {} });
     values.push_back({ tr("rollouts"), bytes(static_cast<double>(header.rolloutBytes)), QStringLiteral("rollouts.db"), {} });
     values.push_back({ tr("checkpoints"), bytes(static_cast<double>(header.checkpointBytes)),
-        header.checkpoints.empty() ? tr("none yet") : tr("%1 kept, newest %2").arg(header.checkpoints.size()).arg(qs(header.checkpoints.back())), {} });
+        header.checkpoints.empty() ? (header.hasDamagedCheckpoints ? tr("! none can be used") : tr("none yet")) : tr("%1 kept, newest %2").arg(header.checkpoints.size()).arg(qs(header.checkpoints.back())), {} });
     const bool isTight = header.freeBytes >= 0 && header.freeBytes < 2'000'000'000;
     values.push_back({ tr("disk free"), header.freeBytes < 0 ? QStringLiteral("-") : bytes(static_cast<double>(header.freeBytes)), isTight ? tr("! nearly full") : tr("where the run lies"), qs(header.path),
         isTight ? ColorRole::Alert : ColorRole::Text });

@@ -121,7 +121,8 @@ QColor Theme::sequential(double share) const
     // Cividis, sampled: lightness grows in one direction only, and protanopes and deuteranopes see nearly the same.
     static const std::array<QColor, 6> stops = { QColor(0x00, 0x22, 0x4E), QColor(0x35, 0x45, 0x6C), QColor(0x66, 0x69, 0x70),
         QColor(0x94, 0x8E, 0x77), QColor(0xC8, 0xB8, 0x66), QColor(0xFE, 0xE8, 0x38) };
-    return interpolate(stops, share);
+    constexpr double kDarkest = 0.22; // on a dark background: its first shades would not be seen
+    return interpolate(stops, m_isDark ? kDarkest + (1.0 - kDarkest) * share : share);
 }
 
 QColor Theme::diverging(double value) const

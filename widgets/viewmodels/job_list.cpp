@@ -78,15 +78,17 @@ const std::vector<JobKind>& jobKinds()
 {
     static const std::vector<JobKind> kinds {
         { "embed", say("Embed questions"), say("A frozen model turns every question of the prompt sets into numbers."), { "predictor", "embed" },
-            { { "", say("model"), say("Hugging Face folder of the backbone") }, { "--data", say("prompt sets"), say(".jsonl or .parquet files, separated by ;"), true, true },
-                { "--template", say("template"), say("auto, plain, qwen-math, chatml or llama3"), false }, { "--out", say("embeddings"), say("File to write, .safetensors") } } },
+            { { "", say("model"), say("Hugging Face folder of the backbone"), true, false, say("folder of the model") },
+                { "--data", say("prompt sets"), say(".jsonl or .parquet files, separated by ;"), true, true, say("questions.jsonl; more.parquet") },
+                { "--template", say("template"), say("auto, plain, qwen-math, chatml or llama3"), false, false, say("auto") }, { "--out", say("embeddings"), say("File to write, .safetensors") } } },
         { "label", say("Label questions"), say("A checkpoint answers every question some times: its success rates are what the predictor learns from. Label with several checkpoints."), { "eval" },
-            { { "", say("checkpoint"), say("Checkpoint, model or run folder") }, { "--data", say("prompt sets"), say(".jsonl or .parquet files, separated by ;"), true, true },
+            { { "", say("checkpoint"), say("Checkpoint, model or run folder"), true, false, say("folder of the checkpoint") },
+                { "--data", say("prompt sets"), say(".jsonl or .parquet files, separated by ;"), true, true, say("questions.jsonl; more.parquet") },
                 { "--samples", say("answers each"), say("Responses per question"), false }, { "--policy-name", say("name"), say("Name of the model in the labels"), false },
-                { "--labels", say("labels"), say("File to write, .jsonl") }, { "", say("settings"), say("key=value, separated by ; such as data.prompt_template=plain"), false, true } } },
+                { "--labels", say("labels"), say("File to write, .jsonl") }, { "", say("settings"), say("key=value, separated by ; such as data.prompt_template=plain"), false, true, say("run.threads=2; run.seed=3") } } },
         { "train", say("Train the predictor"), say("Learns success rates of questions from their embeddings and a few measured references."), { "predictor", "train" },
             { { "--embeddings", say("embeddings"), say("File of the first job") }, { "--labels", say("labels"), say("Files of the second job, separated by ;"), true, true },
-                { "--held-out", say("held out"), say("Names of models kept for early stopping, separated by ;"), false, true }, { "--epochs", say("epochs"), say("Passes over the labels"), false },
+                { "--held-out", say("held out"), say("Names of models kept for early stopping, separated by ;"), false, true, say("names of models") }, { "--epochs", say("epochs"), say("Passes over the labels"), false },
                 { "--hidden-size", say("hidden size"), say("Numbers per projection"), false }, { "--out", say("predictor"), say("File to write, .safetensors") } } },
     };
     return kinds;

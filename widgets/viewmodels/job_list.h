@@ -27,6 +27,7 @@ struct JobField {
     QString help;
     bool isRequired = true;
     bool isList = false;       // several values, separated by ;
+    QString example = {};      // in the empty field; short enough for a narrow window
 };
 
 struct JobKind {

@@ -7,6 +7,8 @@
 namespace midpoint::gui::metric_names {
 
 inline constexpr const char* kReward = "critic/rewards/mean";
+inline constexpr const char* kRewardLow = "critic/rewards/group_p10";  // of the mean rewards of the groups
+inline constexpr const char* kRewardHigh = "critic/rewards/group_p90";
 inline constexpr const char* kValidationPrefix = "val-core/";
 inline constexpr const char* kEffectiveRatio = "dots/effective_ratio";
 inline constexpr const char* kPearson = "dots/pred_pearson";

@@ -337,6 +337,33 @@ void ProjectFeed::saveNotes(const std::string& run, const RunNotes& notes)
     scan();
 }
 
+void ProjectFeed::renameRun(const fs::path& run, const std::string& name)
+{
+    const fs::path target = run.parent_path() / name;
+    try {
+        if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos)
+            throw Error(ErrorKind::Usage, concat("'", name, "' cannot be the name of a folder: expected one without '/' that does not begin with '.'"));
+        if (fs::exists(target))
+            throw Error(ErrorKind::Usage, concat("'", target.string(), "' is there already"));
+        if (launch::lockHolder(launch::RunFolder::open(run)))
+            throw Error(ErrorKind::Usage, "the run is going on: stop it first");
+        fs::rename(run, target);
+    } catch (const std::exception& problem) {
+        Q_EMIT refused(tr("%1 was not renamed: %2").arg(qs(run), QString::fromUtf8(problem.what())));
+        return;
+    }
+    const std::string before = run.filename().string();
+    if (auto known = m_notes.extract(before)) {
+        known.key() = name;
+        m_notes.erase(name); // of a run of this name that is gone
+        m_notes.insert(std::move(known));
+    }
+    m_known.erase(before);
+    keep([&](store::ProjectStore& store) { store.renameRun(before, name); });
+    Q_EMIT renamed(run, target);
+    scan();
+}
+
 void ProjectFeed::savePreference(const std::string& key, const std::string& value)
 {
     keep([&](store::ProjectStore& store) { store.setSetting(key, value); });

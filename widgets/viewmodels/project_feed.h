@@ -34,6 +34,7 @@ public Q_SLOTS:
     void scan();
     void readOverlay(std::int64_t id, const midpoint::gui::OverlayRequest& request);
     void saveNotes(const std::string& run, const midpoint::gui::RunNotes& notes);
+    void renameRun(const std::filesystem::path& run, const std::string& name);
     void savePreference(const std::string& key, const std::string& value);
 
 Q_SIGNALS:
@@ -42,6 +43,8 @@ Q_SIGNALS:
     void preferencesRead(std::map<QString, QString> preferences);
     void overlayRead(std::shared_ptr<const midpoint::gui::Overlay> overlay);
     void trouble(QString message);
+    void refused(QString message); // what was just asked for cannot be done
+    void renamed(std::filesystem::path from, std::filesystem::path to);
 
 private:
     struct Known {

@@ -98,6 +98,12 @@ void ProjectModel::connectFeed()
         Q_EMIT preferencesArrived();
     });
     on(&ProjectFeed::overlayRead, [this](const std::shared_ptr<const Overlay>& overlay) { Q_EMIT overlayArrived(overlay); });
+    on(&ProjectFeed::refused, [this](const QString& message) { Q_EMIT refused(message); });
+    on(&ProjectFeed::renamed, [this](const std::filesystem::path& from, const std::filesystem::path& to) {
+        if (m_compared.erase(from.filename().string()) > 0)
+            m_compared.insert(to.filename().string());
+        Q_EMIT renamed(from, to);
+    });
     on(&ProjectFeed::trouble, [this](const QString& message) { Q_EMIT trouble(message); });
 }
 
@@ -146,6 +152,12 @@ void ProjectModel::changeNotes(const std::string& name, const std::function<void
     RunNotes notes = summary->notes;
     change(notes);
     QMetaObject::invokeMethod(m_feed, [feed = m_feed, name, notes] { feed->saveNotes(name, notes); }, Qt::QueuedConnection);
+}
+
+void ProjectModel::renameRun(const std::filesystem::path& run, const std::string& name)
+{
+    if (m_feed != nullptr)
+        QMetaObject::invokeMethod(m_feed, [feed = m_feed, run, name] { feed->renameRun(run, name); }, Qt::QueuedConnection);
 }
 
 QString ProjectModel::preference(const QString& key) const

@@ -40,6 +40,8 @@ public:
     void askOverlay(const std::string& metric); // of the compared runs
 
     void changeNotes(const std::string& name, const std::function<void(RunNotes&)>& change);
+    // Its folder and what is noted about it; a run that is going on, or a name that is taken, is refused.
+    void renameRun(const std::filesystem::path& run, const std::string& name);
     // Small choices of the window for this project: columns, filters, layout.
     QString preference(const QString& key) const;
     void setPreference(const QString& key, const QString& value);
@@ -53,6 +55,8 @@ Q_SIGNALS:
     void comparedChanged();
     void overlayArrived(std::shared_ptr<const midpoint::gui::Overlay> overlay);
     void trouble(QString message);
+    void refused(QString message); // what was just asked for cannot be done
+    void renamed(std::filesystem::path from, std::filesystem::path to);
 
 private:
     void retireFeed();

@@ -23,6 +23,8 @@ PromptFilter PromptFilter::parse(const QString& text)
             filter.m_comparisons.push_back({ quantities.at(match.captured(1)), match.captured(2), match.captured(3).toDouble() });
         else if (word.startsWith(QStringLiteral("source:")))
             filter.m_source = word.mid(7);
+        else if (word.startsWith(QStringLiteral("-source:")))
+            filter.m_excludedSources << word.mid(8);
         else
             filter.m_words << word;
     }
@@ -49,6 +51,9 @@ bool PromptFilter::Comparison::holds(const PromptStanding& standing) const
 bool PromptFilter::matches(const store::PromptRecord& prompt, const PromptStanding& standing) const
 {
     if (!m_source.isEmpty() && !qs(prompt.source).contains(m_source, Qt::CaseInsensitive))
+        return false;
+    const auto isOf = [&](const QString& source) { return !source.isEmpty() && qs(prompt.source).contains(source, Qt::CaseInsensitive); };
+    if (std::any_of(m_excludedSources.begin(), m_excludedSources.end(), isOf))
         return false;
     if (!std::all_of(m_comparisons.begin(), m_comparisons.end(), [&](const Comparison& each) { return each.holds(standing); }))
         return false;

@@ -37,7 +37,8 @@ struct RunHeader {
     std::vector<launch::Heartbeat> heartbeats;
     std::vector<launch::Command> pending; // commands that wait for the engine
     std::optional<launch::ExitRecord> exit;
-    std::vector<std::string> checkpoints; // folder names, oldest first
+    std::vector<std::string> checkpoints; // folder names of those that can be used, oldest first
+    bool hasDamagedCheckpoints = false;
     std::int64_t databaseBytes = 0;
     std::int64_t rolloutBytes = 0;
     std::int64_t checkpointBytes = 0;

@@ -4,6 +4,7 @@
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "backend/core/text.h"
+#include "backend/launch/checkpoint_folder.h"
 #include "widgets/viewmodels/format.h"
 
 #include <toml++/toml.h>
@@ -92,12 +93,15 @@ void RunFeed::start()
     poll();
 }
 
-void RunFeed::setTrouble(const QString& message)
+void RunFeed::setTrouble(Trouble source, const QString& message)
 {
-    if (message == m_trouble)
+    QString& place = source == Trouble::Database ? m_databaseTrouble : m_folderTrouble;
+    if (message == place)
         return;
-    m_trouble = message;
-    Q_EMIT trouble(message);
+    place = message;
+    QStringList all { m_databaseTrouble, m_folderTrouble };
+    all.removeAll(QString());
+    Q_EMIT trouble(all.join(QLatin1Char('\n')));
 }
 
 bool RunFeed::ensureReader()
@@ -106,15 +110,20 @@ bool RunFeed::ensureReader()
     if (!fs::exists(m_path, error)) {
         m_reader.reset();
         m_rollouts.reset();
-        setTrouble(tr("%1 is gone: the folder was removed or its disk is not mounted. What was read before stays on the screens.").arg(qs(m_path)));
+        setTrouble(Trouble::Database, tr("%1 is gone: the folder was removed or its disk is not mounted. What was read before stays on the screens.").arg(qs(m_path)));
         return false;
     }
-    if (m_reader)
-        return true;
-    if (m_isFolder && !fs::exists(m_path / "run.db", error))
-        return false; // a run that has not begun to record
-    m_reader = std::make_unique<store::RunReader>(m_path);
-    return true;
+    const bool wasGone = m_isFileGone;
+    const bool isMissing = m_isFolder && !fs::exists(m_path / "run.db", error);
+    m_isFileGone = isMissing && (m_reader || fs::exists(m_path / "exit.json", error)); // otherwise the run has not begun to record
+    if (m_isFileGone)
+        setTrouble(Trouble::Database, m_reader ? tr("%1 is gone: it was removed. What was read before stays on the screens; state, log and commands still work.").arg(qs(m_path / "run.db"))
+                            : tr("%1 is not there: the run ended before it recorded anything, or the file was removed. State and log still work.").arg(qs(m_path / "run.db")));
+    else if (wasGone)
+        setTrouble(Trouble::Database, {});
+    if (!m_reader && !isMissing)
+        m_reader = std::make_unique<store::RunReader>(m_path);
+    return m_reader != nullptr;
 }
 
 void RunFeed::poll()
@@ -123,7 +132,7 @@ void RunFeed::poll()
         return;
     bool isThere = false;
     guarded(tr("The run's database cannot be read; state, log and commands still work"), [&] {
-        isThere = ensureReader();
+        isThere = ensureReader() && !m_isFileGone;
         m_isStale = (isThere && m_reader->changed()) || m_isStale; // stays so until everything was read
         if (!isThere || !m_isStale)
             return;
@@ -132,7 +141,7 @@ void RunFeed::poll()
             readFacts();
         readDelta();
         m_isStale = false;
-        setTrouble({});
+        setTrouble(Trouble::Database, {});
     });
     readHeader();
     if (m_followsLog)
@@ -142,6 +151,69 @@ void RunFeed::poll()
 void RunFeed::continueReading()
 {
     guarded(tr("The run's database cannot be read"), [this] { readDelta(); });
+}
+
+// Each part by itself: an exit record that cannot be read must not hide the checkpoints.
+QString RunFeed::readFolder()
+{
+    RunHeader& header = m_header;
+    const launch::RunFolder folder = launch::RunFolder::open(m_path);
+    const launch::RunStateKind before = header.state.kind;
+    QStringList problems;
+    const auto attempt = [&problems](auto read) {
+        try {
+            read();
+        } catch (const std::exception& problem) {
+            problems << QString::fromUtf8(problem.what());
+        }
+    };
+    attempt([&] { header.state = launch::observeState(folder); });
+    attempt([&] { header.heartbeats = launch::readHeartbeats(folder); });
+    attempt([&] { header.pending = launch::pendingCommands(folder); });
+    attempt([&] { header.exit = launch::readExitRecord(folder); });
+    header.heartbeatAgeSeconds = -1.0;
+    for (const launch::Heartbeat& beat : header.heartbeats) {
+        const double age = static_cast<double>(systemClock().wallMilliseconds() - beat.wallMs) / 1000.0;
+        header.heartbeatAgeSeconds = std::max(header.heartbeatAgeSeconds, age);
+    }
+    const bool isSlowTurn = m_slowCounter % kSlowEvery == 0;
+    if (isSlowTurn || header.state.kind != before) { // a run that ends has just written one
+        m_checkpointProblems.clear();
+        readCheckpoints(folder.checkpoints(), m_checkpointProblems);
+    }
+    header.databaseBytes = databaseBytes(folder.database());
+    header.rolloutBytes = databaseBytes(folder.rollouts());
+    problems.removeDuplicates();
+    QString text = problems.isEmpty() ? QString() : tr("A part of the run's folder cannot be read; everything else works: %1").arg(problems.join(QStringLiteral("; ")));
+    if (!m_checkpointProblems.isEmpty())
+        text += (text.isEmpty() ? QString() : QStringLiteral("\n"))
+            + tr("A checkpoint cannot be used; everything recorded is shown, and %1: %2")
+                  .arg(header.checkpoints.empty() ? tr("there is no other one to resume from") : tr("a resumed run goes on from %1").arg(qs(header.checkpoints.back())),
+                      m_checkpointProblems.join(QStringLiteral("; ")));
+    return text;
+}
+
+void RunFeed::readCheckpoints(const fs::path& folder, QStringList& problems)
+{
+    RunHeader& header = m_header;
+    std::error_code error;
+    header.checkpoints.clear();
+    header.hasDamagedCheckpoints = false;
+    if (fs::exists(folder, error) && !fs::is_directory(folder, error))
+        problems << tr("%1: expected a folder").arg(qs(folder));
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        if (!name.starts_with("step_"))
+            continue;
+        const std::string problem = launch::checkpointProblem(it->path());
+        if (problem.empty())
+            header.checkpoints.push_back(name);
+        else
+            problems << qs(problem);
+    }
+    std::sort(header.checkpoints.begin(), header.checkpoints.end());
+    header.hasDamagedCheckpoints = !problems.isEmpty();
+    header.checkpointBytes = folderBytes(folder);
 }
 
 void RunFeed::readHeader()
@@ -162,39 +234,14 @@ void RunFeed::readHeader()
     }
     if (m_reader)
         header.asOfMs = m_reader->isSnapshot() ? m_reader->asOfMs() : 0;
-    const bool isSlowTurn = m_slowCounter++ % kSlowEvery == 0;
     std::error_code error;
     if (m_isFolder && fs::exists(m_path, error)) {
-        try {
-            const launch::RunFolder folder = launch::RunFolder::open(m_path);
-            const launch::RunStateKind before = header.state.kind;
-            header.state = launch::observeState(folder);
-            header.heartbeats = launch::readHeartbeats(folder);
-            header.pending = launch::pendingCommands(folder);
-            header.exit = launch::readExitRecord(folder);
-            header.heartbeatAgeSeconds = -1.0;
-            for (const launch::Heartbeat& beat : header.heartbeats) {
-                const double age = static_cast<double>(systemClock().wallMilliseconds() - beat.wallMs) / 1000.0;
-                header.heartbeatAgeSeconds = std::max(header.heartbeatAgeSeconds, age);
-            }
-            if (isSlowTurn || header.state.kind != before) { // a run that ends has just written one
-                header.checkpoints.clear();
-                for (fs::directory_iterator it(folder.checkpoints(), error), end; !error && it != end; it.increment(error))
-                    if (it->path().filename().string().starts_with("step_"))
-                        header.checkpoints.push_back(it->path().filename().string());
-                std::sort(header.checkpoints.begin(), header.checkpoints.end());
-                header.checkpointBytes = folderBytes(folder.checkpoints());
-            }
-            header.databaseBytes = databaseBytes(folder.database());
-            header.rolloutBytes = databaseBytes(folder.rollouts());
-        } catch (const std::exception& problem) {
-            setTrouble(QString::fromUtf8(problem.what()));
-        }
+        setTrouble(Trouble::Folder, readFolder());
     } else {
         header.state = { launch::RunStateKind::Finished, m_isFolder ? "removed" : "snapshot" };
         header.databaseBytes = sizeOf(m_path);
     }
-    if (isSlowTurn) {
+    if (m_slowCounter++ % kSlowEvery == 0) {
         const fs::space_info space = fs::space(m_path, error);
         header.freeBytes = error ? -1 : static_cast<std::int64_t>(space.available);
     }

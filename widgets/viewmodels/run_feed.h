@@ -61,17 +61,20 @@ private:
         std::uintmax_t offset = 0;
         std::string rest; // an unfinished last line
     };
+    enum class Trouble { Database, Folder };
     template <typename Work>
     void guarded(const QString& what, Work work) // turns errors into trouble()
     {
         try {
             work();
         } catch (const std::exception& error) {
-            setTrouble(QStringLiteral("%1: %2").arg(what, QString::fromUtf8(error.what())));
+            if (!m_isFileGone) // which has been said
+                setTrouble(Trouble::Database, QStringLiteral("%1: %2").arg(what, QString::fromUtf8(error.what())));
         }
     }
     bool ensureReader();
     void findRollouts(RolloutView& view);
+    void addTexts(store::StoredGroup& replayed);
     void readHeader();
     void readFacts();
     void readDelta();
@@ -79,12 +82,15 @@ private:
     void dateProgress(LogLine& line);
     void readRatios(BufferView& view);
     void updateLedger(std::int64_t throughStep);
-    void setTrouble(const QString& message);
+    void setTrouble(Trouble source, const QString& message);
+    QString readFolder(); // what could not be read of it
+    void readCheckpoints(const std::filesystem::path& folder, QStringList& problems);
 
     std::filesystem::path m_path;
     std::atomic<bool> m_isRetired { false };
     bool m_isFolder = true;
-    bool m_isStale = false; // something was written that is not read yet
+    bool m_isStale = false;    // something was written that is not read yet
+    bool m_isFileGone = false; // run.db of a run that has recorded or has ended
     QTimer* m_timer = nullptr;
     std::unique_ptr<store::RunReader> m_reader;
     std::unique_ptr<store::RolloutReader> m_rollouts;
@@ -103,7 +109,9 @@ private:
     bool m_followsLog = false;
     std::vector<LogTail> m_logTails;
     std::vector<store::StepTime> m_stepTimes; // as far as lines of progress asked for them
-    QString m_trouble;
+    QString m_databaseTrouble;
+    QString m_folderTrouble;
+    QStringList m_checkpointProblems; // of the last slow turn
     int m_slowCounter = 0;
     RunHeader m_header;
 };

@@ -158,6 +158,21 @@ void RunFeed::readRatios(BufferView& view)
             }
 }
 
+// The replay buffer keeps no texts: those of a replayed group are read where it was generated, if they were stored there.
+void RunFeed::addTexts(store::StoredGroup& replayed)
+{
+    for (const store::StoredGroup& born : m_rollouts->groups(replayed.birthStep, replayed.promptIndex))
+        for (store::StoredRollout& rollout : replayed.rollouts)
+            for (const store::StoredRollout& original : born.rollouts) {
+                if (born.isReplayed || original.rollout.text.empty() || original.rollout.tokens != rollout.rollout.tokens)
+                    continue;
+                rollout.rollout.text = original.rollout.text;
+                rollout.rollout.extracted = original.rollout.extracted;
+                rollout.rollout.rule = original.rollout.rule;
+                rollout.tokenEnds = original.tokenEnds;
+            }
+}
+
 void RunFeed::findRollouts(RolloutView& view)
 {
     const RolloutRequest& request = view.request;
@@ -168,6 +183,9 @@ void RunFeed::findRollouts(RolloutView& view)
         view.step = best;
         if (best >= 0)
             view.groups = m_rollouts->groups(best);
+        for (store::StoredGroup& group : view.groups)
+            if (group.isReplayed)
+                addTexts(group);
         return;
     }
     store::RolloutFilter filter;
@@ -186,8 +204,11 @@ void RunFeed::findRollouts(RolloutView& view)
     view.isCut = ids.size() > kMaximumGroups;
     ids.resize(std::min(ids.size(), kMaximumGroups));
     for (const std::int64_t id : ids)
-        if (auto group = m_rollouts->group(id))
+        if (auto group = m_rollouts->group(id)) {
+            if (group->isReplayed)
+                addTexts(*group);
             view.groups.push_back(std::move(*group));
+        }
 }
 
 void RunFeed::readRollouts(std::int64_t id, const RolloutRequest& request)
