@@ -97,6 +97,7 @@ int benchSelect(const Words& words)
     engine::SelectBenchOptions options;
     CommandLine line("bench select", "Time of one selection round: prediction for the whole pool, calibration, draw.");
     addCount(line, "--prompts", options.prompts, "Prompts of the pool");
+    line.add("--belief", options.belief, "What predicts")->check(CLI::IsMember({ "predictor", "midpoint" }));
     addCount(line, "--references", options.references, "Reference prompts");
     addCount(line, "--embedding-size", options.embeddingSize, "Numbers per embedding");
     addCount(line, "--hidden-size", options.hiddenSize, "Numbers per projection");

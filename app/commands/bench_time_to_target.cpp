@@ -33,9 +33,13 @@ std::string trainRun(const PlannedMethod& method, const Words& more, const fs::p
     run.resolvedText = config::resolvedToml(loaded);
     std::error_code error;
     if (fs::exists(folder / "resolved.toml", error)) {
-        if (readFile(folder / "resolved.toml") != run.resolvedText)
-            throw Error(ErrorKind::Data, concat(folder.string(), ": holds a run with other settings than the file asks for now; remove the "
-                                                                 "folder or choose another --runs"));
+        const auto others = config::differences(config::loadConfig(folder / "resolved.toml").config, loaded.config);
+        if (!others.empty())
+            throw Error(ErrorKind::Data, concat(folder.string(), ": holds a run with other settings than the file asks for now (", others.front().key,
+                                             ": found ", others.front().left, ", expected ", others.front().right, others.size() > 1
+                                                 ? concat("; and ", others.size() - 1, " more")
+                                                 : std::string(),
+                                             "); remove the folder or choose another --runs"));
         const auto record = launch::readExitRecord(launch::RunFolder::open(folder));
         if (record && record->outcome == launch::Outcome::Finished)
             return {};

@@ -117,6 +117,7 @@ struct SelectBenchOptions {
     std::int64_t hiddenSize = 896;
     std::int64_t threads = 2;
     std::int64_t repeats = 5;
+    std::string belief = "predictor"; // or "midpoint": the embeddings alone, references are groups of its history
 };
 
 struct EmbedOptions {

@@ -4,6 +4,7 @@
 #include "backend/core/clock.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/difficulty/beliefs.h"
 #include "backend/difficulty/selector.h"
 #include "backend/engine/threads.h"
 #include "backend/model/bench_model.h"
@@ -302,13 +303,19 @@ std::string benchSelect(const SelectBenchOptions& options, Session&)
     beliefOptions.predictor = scratch.path() / "predictor.safetensors";
     beliefOptions.embeddings = scratch.path() / "embeddings.safetensors";
 
+    const bool isMidpoint = options.belief == "midpoint";
     config::SelectionSection section;
-    section.strategy = "dots";
-    section.referencePrompts = options.references;
+    section.belief = options.belief;
+    section.strategy = isMidpoint ? "midpoint" : "dots";
+    section.referencePrompts = isMidpoint ? 0 : options.references;
     section.intervalSteps = 1;
     std::unique_ptr<difficulty::Belief> belief;
     forgetPeak(); // the made-up embeddings were in memory as a whole, to be written
-    const double setup = secondsOf([&] { belief = predictor::makePredictorBelief(beliefOptions, pool); });
+    const double setup = secondsOf([&] {
+        belief = isMidpoint
+            ? difficulty::makeMidpointBelief({}, pool, predictor::poolEmbeddingRows(beliefOptions.embeddings, pool))
+            : predictor::makePredictorBelief(beliefOptions, pool);
+    });
     difficulty::Selector selector(
         difficulty::selectorOptions(section, 1), pool, difficulty::makeStrategy(section), std::move(belief));
 
@@ -319,8 +326,8 @@ std::string benchSelect(const SelectBenchOptions& options, Session&)
     };
     select(0);
     const double peak = peakSinceForgotten(); // of a selection: what the bare product needs comes after it
-
-    const torch::Tensor queries = torch::randn({ options.prompts, options.hiddenSize });
+    const std::int64_t products = isMidpoint ? 0 : options.prompts; // the bare product is the predictor's
+    const torch::Tensor queries = torch::randn({ products, options.hiddenSize });
     const torch::Tensor references = torch::randn({ options.references, options.hiddenSize });
     const torch::Tensor labels = torch::rand({ options.references });
     std::vector<double> selection, bare;
@@ -333,12 +340,16 @@ std::string benchSelect(const SelectBenchOptions& options, Session&)
         }));
     }
     const double seconds = median({ selection.begin() + 1, selection.end() });
-    const double bareSeconds = median({ bare.begin() + 1, bare.end() });
-    return json { { "select_seconds", seconds }, { "bare_product_softmax_seconds", bareSeconds }, { "ratio", seconds / bareSeconds },
-        { "set_up_seconds", setup }, { "prompts", options.prompts }, { "references", options.references },
-        { "embedding_size", options.embeddingSize }, { "hidden_size", options.hiddenSize }, { "threads", options.threads },
-        { "peak_megabytes", peak }, { "repeats", options.repeats } }
-        .dump(2);
+    json result = { { "belief", options.belief }, { "select_seconds", seconds }, { "set_up_seconds", setup },
+        { "prompts", options.prompts }, { "references", options.references }, { "embedding_size", options.embeddingSize },
+        { "threads", options.threads }, { "peak_megabytes", peak }, { "repeats", options.repeats } };
+    if (!isMidpoint) {
+        const double bareSeconds = median({ bare.begin() + 1, bare.end() });
+        result["hidden_size"] = options.hiddenSize;
+        result["bare_product_softmax_seconds"] = bareSeconds;
+        result["ratio"] = seconds / bareSeconds;
+    }
+    return result.dump(2);
 }
 
 } // namespace midpoint::engine

@@ -1,4 +1,5 @@
 // What commands print and return when they are used well, as far as no model is needed.
+#include "backend/config/resolved.h"
 #include "backend/store/run_writer.h"
 #include "tests/app/process.h"
 #include "tests/support/fixtures.h"
@@ -164,6 +165,25 @@ TEST_F(InFolder, TimeToTarget_PathsInOverrides_AreRelativeToTheFile)
     EXPECT_EQ(finished.code, 2);
     EXPECT_THAT(finished.err, AllOf(HasSubstr("data.train_files: missing: "), HasSubstr("/plans/other.jsonl")));
     EXPECT_TRUE(std::filesystem::exists(m_folder / "results")) << "what is on the command line is relative to where it was typed";
+}
+
+TEST_F(InFolder, TimeToTarget_FolderOfARun_IsTakenByItsValuesNotByTheirText)
+{
+    writeProject();
+    const auto plan = [&](const std::string& rate) {
+        write(m_folder / "file.toml", "seeds = [1]\n[[method]]\nname = \"a\"\nconfig = \"run.toml\"\noverrides = [\"optimizer.learning_rate="
+                + rate + "\"]\n");
+        return run({ "bench", "time-to-target", "file.toml", "--runs", "runs" });
+    };
+    std::filesystem::create_directories(m_folder / "runs/a/seed-1");
+    write(m_folder / "runs/a/seed-1/resolved.toml",
+        config::resolvedToml(config::loadConfig(m_folder / "run.toml", std::vector<std::string> { "run.seed=1", "optimizer.learning_rate=1e-04" })));
+    write(m_folder / "runs/a/seed-1/exit.json", R"({"outcome": "finished", "code": 0, "last_step": 1})");
+    const Finished other = plan("2e-4");
+    EXPECT_EQ(other.code, 1);
+    EXPECT_THAT(other.err, HasSubstr("runs/a/seed-1: holds a run with other settings than the file asks for now (optimizer.learning_rate: found 1e-04, "
+                                     "expected 2e-04)"));
+    EXPECT_THAT(plan("0.0001").err, Not(HasSubstr("other settings")));
 }
 
 TEST_F(InFolder, Validate_GoodConfiguration_ShowsTheSums)
