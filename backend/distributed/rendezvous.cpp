@@ -201,6 +201,7 @@ public:
     Wait reduceScatter(torch::Tensor own, torch::Tensor all) override { return m_transport->reduceScatter(std::move(own), std::move(all)); }
     Wait allGather(torch::Tensor all, torch::Tensor own) override { return m_transport->allGather(std::move(all), std::move(own)); }
     Wait broadcast(torch::Tensor tensor, std::int64_t root) override { return m_transport->broadcast(std::move(tensor), root); }
+    InPlaceShards* inPlace(const torch::Tensor& like) override { return m_transport->inPlace(like); }
     void abort() override { m_transport->abort(); }
 
 private:
