@@ -282,6 +282,26 @@ TEST_F(PlotTest, ScatterOfMany_DrawsADensity)
     EXPECT_FALSE(scatter.showsDensity());
 }
 
+// Measurements of four rollouts are jittered by a tenth: none may fall off the plot.
+TEST_F(PlotTest, ScatterOfJitteredPoints_ShowsThoseBeyondTheEnds)
+{
+    ScatterTile scatter(theme, QStringLiteral("scatter"), QStringLiteral("Scatter"), { QStringLiteral("x"), QStringLiteral("y") });
+    scatter.resize(400, 400);
+    scatter.setPoints({ { 0.5, 1.1, 1, 0 }, { 0.5, -0.1, 2, 0 } }, { QStringLiteral("all") });
+    scatter.show();
+    scatter.settle();
+    const QImage image = scatter.image(1.0);
+    const auto hasDisc = [&](int from, int to) {
+        int pixels = 0;
+        for (int y = from; y < to; ++y)
+            for (int x = image.width() / 4; x < image.width() - 20; ++x)
+                pixels += image.pixelColor(x, y).blue() - image.pixelColor(x, y).red() > 60 ? 1 : 0;
+        return pixels >= 12;
+    };
+    EXPECT_TRUE(hasDisc(0, image.height() / 3));
+    EXPECT_TRUE(hasDisc(image.height() / 2, image.height()));
+}
+
 TEST(Theme, RolesAndSeries_ContrastWithTheBackgroundInBothThemes)
 {
     const auto luminance = [](const QColor& color) {

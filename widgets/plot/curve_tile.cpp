@@ -110,11 +110,18 @@ void CurveTile::stylePens()
             m_bandGraphs[i].low->setBrush(fill);
             m_bandGraphs[i].low->setChannelFillGraph(m_bandGraphs[i].high);
         }
-        QColor faint = color;
-        faint.setAlpha(devicePixelRatioF() >= kFinePixels ? kFineRawAlpha : kRawAlpha);
-        m_rawGraphs[i]->setPen(QPen(faint, 1)); // one pixel: the cheap path of the rasteriser
+        m_rawGraphs[i]->setPen(rawPen(spec, Density::Sparse));
         m_rawGraphs[i]->setVisible(m_style == CurveStyle::Lines && isSmoothed(spec));
     }
+}
+
+// One pixel wide: the cheap path of the rasteriser. Where it is a fine line it has to be the stronger; noise so dense that it
+// covers an area must not drown the average on it.
+QPen CurveTile::rawPen(const CurveSpec& spec, Density density) const
+{
+    QColor color = colorOf(spec);
+    color.setAlpha(devicePixelRatioF() >= kFinePixels && density == Density::Sparse ? kFineRawAlpha : kRawAlpha);
+    return QPen(color, 1);
 }
 
 void CurveTile::applyTheme()
@@ -151,8 +158,10 @@ Range CurveTile::refreshLines(double lower, double upper, int columns)
             values.include(refreshBand(i, lower, upper, columns));
         // Seen from afar the average is drawn by its means: minima and maxima are the raw curve's business.
         hand(m_graphs[i], isSmoothed(spec) ? spec.curve->smooth().averaged(lower, upper, columns) : raw.decimated(lower, upper, columns));
-        if (m_rawGraphs[i]->visible())
+        if (m_rawGraphs[i]->visible()) {
+            m_rawGraphs[i]->setPen(rawPen(spec, last - first > static_cast<std::size_t>(columns) ? Density::Covering : Density::Sparse));
             hand(m_rawGraphs[i], raw.decimated(lower, upper, columns));
+        }
         if (!spec.hasPoints)
             m_graphs[i]->setScatterStyle(last - first == 1 ? QCPScatterStyle(QCPScatterStyle::ssDisc, 5) : QCPScatterStyle());
         else

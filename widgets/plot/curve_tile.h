@@ -5,6 +5,8 @@
 #include "widgets/plot/plot_tile.h"
 #include "widgets/theme/theme.h"
 
+#include <QPen>
+
 #include <memory>
 
 class QCPGraph;
@@ -59,6 +61,8 @@ private:
     QString rawAt(const CurveSpec& spec, std::optional<double> x) const;
     void rebuildGraphs();
     void stylePens();
+    enum class Density { Sparse, Covering }; // of points along the x axis
+    QPen rawPen(const CurveSpec& spec, Density density) const;
     std::vector<std::pair<QString, const Series*>> csvSeries() const;
     Range refreshLines(double lower, double upper, int columns);
     Range refreshBand(std::size_t index, double lower, double upper, int columns);

@@ -6,6 +6,7 @@
 
 #include "widgets/plot/qcustomplot_keywords.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace midpoint::gui {
@@ -14,6 +15,7 @@ namespace {
 constexpr int kDensityCells = 60;
 constexpr double kClickRadius = 12.0; // pixels
 constexpr double kEdge = 0.06;        // room around 0..1 for jittered points
+constexpr double kDiscRoom = 0.015;   // so that a disc at the edge is whole
 } // namespace
 
 ScatterTile::ScatterTile(const Theme& theme, const QString& name, const QString& title, const AxisTitles& axes, QWidget* parent)
@@ -102,7 +104,12 @@ void ScatterTile::stylePens()
 void ScatterTile::refreshData()
 {
     plot()->xAxis->setRange(-kEdge, 1 + kEdge);
-    plot()->yAxis->setRange(-kEdge, 1 + kEdge);
+    Range heights { -kEdge, 1 + kEdge };
+    for (const ScatterPoint& point : m_points) { // a measurement of few rollouts is jittered further
+        heights.include(point.y - kDiscRoom);
+        heights.include(point.y + kDiscRoom);
+    }
+    plot()->yAxis->setRange(heights.lower, heights.upper);
     m_density->setVisible(showsDensity());
     std::vector<QVector<QCPGraphData>> clouds(m_sets.size());
     QVector<QCPGraphData> ringed;
@@ -115,7 +122,7 @@ void ScatterTile::refreshData()
         if (showsDensity()) {
             int column = 0;
             int row = 0;
-            m_density->data()->coordToCell(point.x, point.y, &column, &row);
+            m_density->data()->coordToCell(std::clamp(point.x, 0.0, 1.0), std::clamp(point.y, 0.0, 1.0), &column, &row);
             m_density->data()->setCell(column, row, m_density->data()->cell(column, row) + 1);
         } else if (point.set >= 0 && static_cast<std::size_t>(point.set) < clouds.size()) {
             clouds[static_cast<std::size_t>(point.set)].append(QCPGraphData(point.x, point.y));
