@@ -32,20 +32,26 @@ std::int64_t blockDepth(std::int64_t depth)
     return blocks == 0 ? 0 : (depth + blocks - 1) / blocks;
 }
 
-// [depth, columns] of B in panels: a panel holds its columns side by side, and the last one zeros up to whole vectors.
+// [depth, columns] of B in panels: a panel holds its columns side by side, and the last one zeros up to whole vectors. Columns whose
+// values lie together are read a cache line at a time: where they are a power of two apart, they would push each other out
+// of the cache between two of their values.
 void packColumns(const MatrixView& b, std::int64_t depth, std::int64_t columns, float* to)
 {
+    constexpr std::int64_t kLine = 16;
     for (std::int64_t first = 0; first < columns; first += kPanel) {
         const std::int64_t count = lesser(columns - first, kPanel);
         const std::int64_t width = roundUp(count, kLanes);
         const float* from = b.data + first * b.columnStride;
-        for (std::int64_t k = 0; k < depth; ++k, from += b.rowStride, to += width)
-            if (b.columnStride == 1 && count == width)
+        if (b.columnStride == 1 && count == width)
+            for (std::int64_t k = 0; k < depth; ++k)
                 for (std::int64_t j = 0; j < width; j += kLanes)
-                    store(to + j, load(from + j));
-            else
+                    store(to + k * width + j, load(from + k * b.rowStride + j));
+        else
+            for (std::int64_t begin = 0; begin < depth; begin += kLine)
                 for (std::int64_t j = 0; j < width; ++j)
-                    to[j] = j < count ? from[j * b.columnStride] : 0.0F;
+                    for (std::int64_t k = begin; k < lesser(begin + kLine, depth); ++k)
+                        to[k * width + j] = j < count ? from[j * b.columnStride + k * b.rowStride] : 0.0F;
+        to += depth * width;
     }
 }
 
