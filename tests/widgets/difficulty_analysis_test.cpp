@@ -57,6 +57,23 @@ TEST(DifficultyAnalysis, Pairs_TakeTheRoundInForceAtTheirStep)
     EXPECT_EQ(pairMeasurements(observations, rounds, MeasuredSet::Selected).size(), 1u);
 }
 
+TEST(DifficultyAnalysis, Measured_NeedsNoPredictions)
+{
+    const std::vector<store::Observation> observations { observed(0, Purpose::Train, 8, 8, 1), observed(1, Purpose::Train, 0, 8, 1), observed(2, Purpose::Train, 4, 8, 2),
+        observed(3, Purpose::Reference, 7, 8, 2), observed(4, Purpose::Train, 0, 0, 2), observed(5, Purpose::Evaluate, 1, 1, 2) };
+    const auto groups = measuredGroups(observations, MeasuredSet::All);
+    ASSERT_EQ(groups.size(), 4u) << "neither without attempts nor evaluations";
+    EXPECT_EQ(measuredGroups(observations, MeasuredSet::Uniform).size(), 1u);
+    EXPECT_EQ(measuredGroups(observations, MeasuredSet::Selected).size(), 3u);
+    const MeasuredSummary summary = summariseMeasured(groups, {});
+    EXPECT_EQ(summary.groups, 4);
+    EXPECT_DOUBLE_EQ(*summary.meanDifficulty, (0.0 + 1.0 + 0.5 + 0.125) / 4);
+    EXPECT_DOUBLE_EQ(*summary.inBandShare, 0.25);
+    EXPECT_DOUBLE_EQ(*summary.allRightShare, 0.25);
+    EXPECT_DOUBLE_EQ(*summary.allWrongShare, 0.25);
+    EXPECT_FALSE(summariseMeasured({}, {}).meanDifficulty.has_value());
+}
+
 TEST(DifficultyAnalysis, Summary_EqualsPlainFormulas)
 {
     const auto pairs = somePairs();

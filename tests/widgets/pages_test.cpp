@@ -19,6 +19,7 @@
 #include <QListWidget>
 #include <QMenu>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QTableView>
 #include <QToolButton>
 
@@ -173,15 +174,41 @@ TEST_F(PagesTest, Difficulty_SearchStaysWhenAnotherRunIsOpened)
     EXPECT_TRUE(waitFor([&] { return table->model()->rowCount() == 100; }));
 }
 
-TEST_F(PagesTest, Difficulty_WithoutPredictions_SaysWhy)
+TEST_F(PagesTest, Difficulty_WithoutPredictions_ShowsWhatWasMeasured)
 {
-    window->openPath(folder.path() / "runs" / "beta");
-    ASSERT_TRUE(waitFor([this] { return window->workbench().run.isLoaded(); }));
+    openRun(folder.path() / "runs" / "beta");
+    window->showScreen(QStringLiteral("difficulty"));
+    auto* values = child<ValueStrip>("difficultyValues");
+    ASSERT_TRUE(waitFor([&] { return values->values().size() == 6; }));
+    EXPECT_EQ(values->values()[0].name, "predictions");
+    EXPECT_EQ(values->values()[0].value, "none");
+    EXPECT_EQ(values->values()[0].context, "prompts are chosen uniformly");
+    EXPECT_EQ(values->values()[5].value, "80") << "8 groups in each of the last 10 steps";
+    auto* histogram = child<BarTile>("plotPool");
+    EXPECT_TRUE(histogram->isVisible());
+    EXPECT_EQ(histogram->placeholder(), "");
+    EXPECT_EQ(histogram->title(), "Measured difficulty");
+    for (const char* name : { "plotScatter", "plotCalibration", "plotPearson" })
+        EXPECT_FALSE(child<PlotTile>(name)->isVisible()) << name << " compares with predictions";
+    auto* table = child<QTableView>("promptTable");
+    EXPECT_TRUE(table->isColumnHidden(2)) << "predicted";
+    EXPECT_NE(table->model()->index(0, 3).data().toString(), "-") << "what was measured last comes first";
+    openAlpha();
+    window->showScreen(QStringLiteral("difficulty"));
+    ASSERT_TRUE(waitFor([&] { return values->values().size() == 8; }));
+    EXPECT_TRUE(child<PlotTile>("plotScatter")->isVisible());
+    EXPECT_FALSE(table->isColumnHidden(2));
+}
+
+TEST_F(PagesTest, Difficulty_NumbersOfTheStripHaveThreeDecimals)
+{
+    openAlpha();
     window->showScreen(QStringLiteral("difficulty"));
     auto* values = child<ValueStrip>("difficultyValues");
     ASSERT_TRUE(waitFor([&] { return values->values().size() == 8; }));
-    EXPECT_EQ(values->values()[0].value, "n/a");
-    EXPECT_FALSE(values->values()[0].context.isEmpty());
+    for (int i = 0; i < 6; ++i)
+        EXPECT_TRUE(QRegularExpression(QStringLiteral("^[+-]?[01]\\.[0-9]{3}$")).match(values->values()[i].value).hasMatch())
+            << values->values()[i].name.toStdString() << ' ' << values->values()[i].value.toStdString();
 }
 
 TEST_F(PagesTest, Buffer_ShowsCompositionAndEntries)

@@ -34,6 +34,9 @@ namespace midpoint::gui {
 
 namespace {
 
+constexpr int kPredictedColumn = 2;
+constexpr int kErrorColumn = 4;
+constexpr int kLastStepColumn = 6;
 constexpr double kJitterShare = 0.4; // of the distance between two levels k/G
 
 // Why there is no correlation, in the words of this screen.
@@ -77,15 +80,13 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     layout->addLayout(bar);
     layout->addWidget(m_values);
     auto* plots = new QWidget(this);
-    auto* grid = new QGridLayout(plots);
-    grid->setContentsMargins(0, 0, 0, 0);
-    grid->setSpacing(6);
-    grid->addWidget(m_scatter, 0, 0, 2, 1);
-    grid->addWidget(m_calibration, 0, 1, 2, 1);
-    grid->addWidget(m_pearson, 0, 2);
-    grid->addWidget(m_histogram, 1, 2);
-    for (int column = 0; column < 3; ++column)
-        grid->setColumnStretch(column, column == 2 ? 4 : 3);
+    m_grid = new QGridLayout(plots);
+    m_grid->setContentsMargins(0, 0, 0, 0);
+    m_grid->setSpacing(6);
+    m_grid->addWidget(m_scatter, 0, 0, 2, 1);
+    m_grid->addWidget(m_calibration, 0, 1, 2, 1);
+    m_grid->addWidget(m_pearson, 0, 2);
+    m_grid->addWidget(m_histogram, 1, 2);
     auto* lower = new QSplitter(Qt::Horizontal, this);
     lower->setObjectName(QStringLiteral("difficultyLower"));
     auto* tablePane = new QWidget(lower);
@@ -282,14 +283,54 @@ void DifficultyPage::show(std::shared_ptr<const DifficultyView> view)
     else
         m_model->refreshTexts();
     m_count->setText(tr("%1 of %2 prompts").arg(m_model->rowCount()).arg(m_model->sourceRows()));
-    if (isFirst && m_selected < 0 && !m_view->pairs.empty())
-        readHistory(m_view->pairs.back().promptIndex);
+    const bool isByPosition = m_table->horizontalHeader()->sortIndicatorSection() == 0;
+    if (isFirst && isMeasuredOnly() && isByPosition) // what little is known of a large pool comes first
+        m_table->sortByColumn(kLastStepColumn, Qt::DescendingOrder);
+    if (isFirst && m_selected < 0 && !m_view->measured.empty())
+        readHistory(m_view->measured.back().promptIndex);
+}
+
+bool DifficultyPage::isMeasuredOnly() const { return m_view && m_view->firstRound < 0; }
+
+// Without predictions what compares with them takes no place.
+void DifficultyPage::arrange()
+{
+    const bool isPredicted = !isMeasuredOnly();
+    for (PlotTile* tile : std::initializer_list<PlotTile*> { m_scatter, m_calibration, m_pearson })
+        tile->setVisible(isPredicted);
+    for (int column = 0; column < 3; ++column)
+        m_grid->setColumnStretch(column, column == 2 ? 4 : isPredicted ? 3 : 0);
+    m_histogram->setTitle(isPredicted ? tr("Difficulty of pool, selection and measurement") : tr("Measured difficulty"));
+    m_histogram->setAxes({ tr("difficulty (1 − success rate)"), isPredicted ? tr("share of prompts") : tr("share of measured groups") });
+    for (const int column : { kPredictedColumn, kErrorColumn })
+        m_table->setColumnHidden(column, !isPredicted);
+    m_filter->setPlaceholderText(isPredicted ? tr("Search prompts: text, source:name, predicted>0.4, seen=0") : tr("Search prompts: text, source:name, seen=0"));
+}
+
+void DifficultyPage::showMeasuredValues()
+{
+    const MeasuredSummary& s = m_view->measuredSummary;
+    const QString none = tr("n/a");
+    const auto share = [&](const std::optional<double>& value) { return value ? percent(*value) : none; };
+    const QString why = m_view->firstRound >= 0 ? tr("before the first round, step %1").arg(m_view->firstRound)
+        : run().setting("selection.strategy") == "uniform" ? tr("prompts are chosen uniformly")
+                                                           : tr("no round so far");
+    const DifficultyRequest& request = m_view->request;
+    std::vector<KeyValue> values;
+    values.push_back({ tr("predictions"), tr("none"), why, tr("Selection by difficulty (selection.strategy) predicts it before each choice; here it is only measured.") });
+    values.push_back({ tr("mean difficulty"), s.meanDifficulty ? rate(s.meanDifficulty) : none, tr("as measured"), tr("Mean of 1 − success rate of the measured groups.") });
+    values.push_back({ tr("near the target"), share(s.inBandShare), tr("difficulty %1 ± %2").arg(number(1.0 - request.targetSuccess), number(request.bandHalfWidth)),
+        tr("Share of measured groups within the target band.") });
+    values.push_back({ tr("all right"), share(s.allRightShare), tr("no signal: too easy"), tr("Groups without a failed rollout give no gradient.") });
+    values.push_back({ tr("all wrong"), share(s.allWrongShare), tr("no signal: too hard"), tr("Groups without a right rollout give no gradient.") });
+    values.push_back({ tr("measured groups"), QString::number(s.groups), tr("steps %1 to %2").arg(std::max<std::int64_t>(request.step - request.windowSteps + 1, 0)).arg(request.step), {} });
+    m_values->setValues(std::move(values));
 }
 
 void DifficultyPage::showValues()
 {
     const auto interval = [](const std::optional<statistics::Interval>& i) {
-        return i ? tr("95 %: %1 to %2").arg(number(i->low), number(i->high)) : QString();
+        return i ? tr("95 %: %1 to %2").arg(rate(i->low), rate(i->high)) : QString();
     };
     std::vector<KeyValue> values;
     if (!m_view) {
@@ -297,24 +338,27 @@ void DifficultyPage::showValues()
         m_values->setValues(std::move(values));
         return;
     }
+    if (m_view->roundStep < 0) {
+        showMeasuredValues();
+        return;
+    }
     const DifficultySummary& s = m_view->summary;
     const QString none = tr("n/a");
     const QString noPairs = tr("no pairs yet"); // of predicted and measured
-    values.push_back({ tr("Pearson"), s.pearson.value ? number(s.pearson.value) : none,
+    values.push_back({ tr("Pearson"), s.pearson.value ? rate(s.pearson.value) : none,
         s.pearson.value ? interval(s.pearson.interval) : reason(s.pearson.undefinedBecause), tr("Predicted against measured difficulty of each measured group.") });
-    values.push_back({ tr("noise ceiling"), s.ceiling ? number(s.ceiling->pearson) : none,
+    values.push_back({ tr("noise ceiling"), s.ceiling ? rate(s.ceiling->pearson) : none,
         s.ceiling ? tr("best that is possible") : tr("too few rollouts"),
         tr("Measured rates are noisy: with few rollouts per prompt even a perfect predictor stays below 1. sqrt(variance of true rates / variance of measured ones).") });
-    values.push_back({ tr("Spearman"), s.spearman.value ? number(s.spearman.value) : none,
+    values.push_back({ tr("Spearman"), s.spearman.value ? rate(s.spearman.value) : none,
         s.spearman.value ? interval(s.spearman.interval) : reason(s.spearman.undefinedBecause), tr("The same over ranks.") });
-    values.push_back({ tr("mean abs. error"), s.meanAbsoluteError ? number(s.meanAbsoluteError) : none, s.meanAbsoluteError ? tr("of difficulty") : noPairs, {} });
-    values.push_back({ tr("bias"), s.bias ? QStringLiteral("%1%2").arg(*s.bias >= 0 ? QStringLiteral("+") : QString(), number(s.bias)) : none,
+    values.push_back({ tr("mean abs. error"), s.meanAbsoluteError ? rate(s.meanAbsoluteError) : none, s.meanAbsoluteError ? tr("of difficulty") : noPairs, {} });
+    values.push_back({ tr("bias"), s.bias ? QStringLiteral("%1%2").arg(*s.bias >= 0 ? QStringLiteral("+") : QString(), rate(s.bias)) : none,
         s.bias ? (*s.bias >= 0 ? tr("predicted too hard") : tr("predicted too easy")) : noPairs, tr("Mean of predicted − measured difficulty.") });
-    values.push_back({ tr("calibration error"), s.calibrationError ? number(s.calibrationError) : none, s.calibrationError ? tr("ECE, 10 bins") : noPairs, {} });
+    values.push_back({ tr("calibration error"), s.calibrationError ? rate(s.calibrationError) : none, s.calibrationError ? tr("ECE, 10 bins") : noPairs, {} });
     values.push_back({ tr("near the target"), s.pairs > 0 ? percent(s.inBandShare) : none,
         s.pairs == 0 ? noPairs : tr("difficulty %1 ± %2").arg(number(1.0 - m_view->request.targetSuccess), number(m_view->request.bandHalfWidth)), tr("Share of measured groups within the target band.") });
-    values.push_back({ tr("measured groups"), QString::number(s.pairs),
-        m_view->roundStep >= 0 ? tr("round of step %1").arg(m_view->roundStep) : tr("no predictions"), m_view->roundStep >= 0 ? tr("Predicted by: %1.").arg(qs(m_view->belief)) : QString() });
+    values.push_back({ tr("measured groups"), QString::number(s.pairs), tr("round of step %1").arg(m_view->roundStep), tr("Predicted by: %1.").arg(qs(m_view->belief)) });
     m_values->setValues(std::move(values));
 }
 
@@ -322,12 +366,16 @@ void DifficultyPage::showPlots()
 {
     const QString nothing = !run().isOpen() ? tr("Open a run to see its difficulty.")
         : !m_view                           ? tr("Reading…")
-        : m_view->roundStep < 0             ? tr("No predictions up to this step: with uniform choice, or before the first round, difficulty is measured only.")
-                                            : tr("No measured groups in this window. Choose a larger window or another step.");
+        : m_view->roundStep < 0 ? tr("Nothing is predicted before the first round, of step %1.").arg(m_view->firstRound)
+                                : tr("No measured groups in this window. Choose a larger window or another step.");
     const bool hasPairs = m_view && !m_view->pairs.empty();
+    const bool hasMeasured = m_view && !m_view->measured.empty();
+    arrange();
     m_scatter->setPlaceholder(hasPairs ? QString() : nothing);
     m_calibration->setPlaceholder(hasPairs ? QString() : nothing);
-    m_histogram->setPlaceholder(m_view && (hasPairs || m_view->roundStep >= 0) ? QString() : nothing);
+    m_histogram->setPlaceholder(hasMeasured || (m_view && m_view->roundStep >= 0) ? QString()
+            : m_view ? tr("No measured groups in this window. Choose a larger window or another step.")
+                     : nothing);
     refreshPearson();
     if (!m_view)
         return;
@@ -344,9 +392,12 @@ void DifficultyPage::showPlots()
     const double target = 1.0 - m_view->request.targetSuccess;
     m_histogram->setBand(Range { target - m_view->request.bandHalfWidth, target + m_view->request.bandHalfWidth }, tr("target band"));
     std::vector<HistogramSet> sets;
-    sets.push_back({ tr("pool, predicted"), m_view->binEdges, m_view->poolShare, 4, true });
-    sets.push_back({ tr("selected, predicted"), m_view->binEdges, m_view->selectedShare, 1, false });
-    sets.push_back({ tr("measured"), m_view->binEdges, m_view->measuredShare, 0, false });
+    const bool isPredicted = m_view->roundStep >= 0;
+    if (isPredicted) {
+        sets.push_back({ tr("pool, predicted"), m_view->binEdges, m_view->poolShare, 4, true });
+        sets.push_back({ tr("selected, predicted"), m_view->binEdges, m_view->selectedShare, 1, false });
+    }
+    sets.push_back({ tr("measured"), m_view->binEdges, m_view->measuredShare, 0, !isPredicted });
     m_histogram->setHistograms(std::move(sets));
 }
 

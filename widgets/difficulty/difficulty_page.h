@@ -11,6 +11,7 @@
 #include <vector>
 
 class QComboBox;
+class QGridLayout;
 class QLabel;
 class QLineEdit;
 class QMenu;
@@ -44,7 +45,10 @@ private:
     void buildTable();
     void ask() override;
     void show(std::shared_ptr<const DifficultyView> view);
+    bool isMeasuredOnly() const; // the run has predicted nothing so far
+    void arrange();
     void showValues();
+    void showMeasuredValues();
     void showPlots();
     void showHistory(const PromptHistory& history);
     void refreshPearson();
@@ -54,6 +58,7 @@ private:
     void readHistory(std::int64_t promptIndex);
 
     ValueStrip* m_values;
+    QGridLayout* m_grid = nullptr;
     QComboBox* m_set;
     QSpinBox* m_window;
     QLineEdit* m_filter;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace midpoint::gui {
 
@@ -18,6 +19,8 @@ const store::PredictionRound* roundInForce(const std::vector<store::PredictionRo
         rounds.begin(), rounds.end(), step, [](std::int64_t value, const store::PredictionRound& round) { return value < round.step; });
     return after == rounds.begin() ? nullptr : &*(after - 1);
 }
+
+bool isInBand(double difficulty, const DifficultyRequest& request) { return std::abs(difficulty - (1.0 - request.targetSuccess)) <= request.bandHalfWidth; }
 
 std::vector<CalibrationBin> calibrationBins(const std::vector<DifficultyPair>& pairs)
 {
@@ -52,22 +55,48 @@ std::vector<CalibrationBin> calibrationBins(const std::vector<DifficultyPair>& p
 
 } // namespace
 
+std::vector<store::Observation> measuredGroups(const std::vector<store::Observation>& observations, MeasuredSet set)
+{
+    std::vector<store::Observation> groups;
+    std::copy_if(observations.begin(), observations.end(), std::back_inserter(groups), [set](const store::Observation& observation) {
+        const bool isUniform = isUniformPurpose(observation.purpose);
+        const bool isSelected = observation.purpose == Purpose::Train;
+        return observation.attempts > 0 && ((isUniform && set != MeasuredSet::Selected) || (isSelected && set != MeasuredSet::Uniform));
+    });
+    return groups;
+}
+
+double measuredDifficulty(const store::Observation& group) { return 1.0 - static_cast<double>(group.successes) / static_cast<double>(group.attempts); }
+
+MeasuredSummary summariseMeasured(const std::vector<store::Observation>& groups, const DifficultyRequest& request)
+{
+    MeasuredSummary summary;
+    summary.groups = static_cast<std::int64_t>(groups.size());
+    if (groups.empty())
+        return summary;
+    const auto n = static_cast<double>(groups.size());
+    const auto share = [&](auto test) { return static_cast<double>(std::count_if(groups.begin(), groups.end(), test)) / n; };
+    double sum = 0.0;
+    for (const store::Observation& group : groups)
+        sum += measuredDifficulty(group);
+    summary.meanDifficulty = sum / n;
+    summary.inBandShare = share([&](const store::Observation& group) { return isInBand(measuredDifficulty(group), request); });
+    summary.allRightShare = share([](const store::Observation& group) { return group.successes == group.attempts; });
+    summary.allWrongShare = share([](const store::Observation& group) { return group.successes == 0; });
+    return summary;
+}
+
 std::vector<DifficultyPair> pairMeasurements(
     const std::vector<store::Observation>& observations, const std::vector<store::PredictionRound>& rounds, MeasuredSet set)
 {
     std::vector<DifficultyPair> pairs;
-    for (const store::Observation& observation : observations) {
-        const bool isUniform = isUniformPurpose(observation.purpose);
-        const bool isSelected = observation.purpose == Purpose::Train;
-        if (observation.attempts <= 0 || (!isUniform && !isSelected) || (set == MeasuredSet::Uniform && !isUniform)
-            || (set == MeasuredSet::Selected && !isSelected))
-            continue;
+    for (const store::Observation& observation : measuredGroups(observations, set)) {
         const store::PredictionRound* round = roundInForce(rounds, observation.step);
         const auto index = static_cast<std::size_t>(observation.promptIndex);
         if (round == nullptr || index >= round->successRates.size() || std::isnan(round->successRates[index]))
             continue;
         const double predicted = std::clamp(1.0 - static_cast<double>(round->successRates[index]), 0.0, 1.0);
-        pairs.push_back({ observation.promptIndex, observation.step, predicted, observation.attempts, observation.successes, isUniform });
+        pairs.push_back({ observation.promptIndex, observation.step, predicted, observation.attempts, observation.successes, isUniformPurpose(observation.purpose) });
     }
     return pairs;
 }
@@ -82,7 +111,7 @@ DifficultySummary summarise(const std::vector<DifficultyPair>& pairs, const Diff
         predicted.push_back(pair.predicted);
         measured.push_back(pair.measured());
         outcomes.push_back({ pair.predicted, pair.attempts - pair.successes, pair.attempts });
-        inBand += std::abs(pair.measured() - (1.0 - request.targetSuccess)) <= request.bandHalfWidth ? 1 : 0;
+        inBand += isInBand(pair.measured(), request) ? 1 : 0;
     }
     DifficultySummary summary;
     summary.pearson = statistics::pearson(predicted, measured);

@@ -49,6 +49,15 @@ struct DifficultySummary {
     std::vector<CalibrationBin> bins;
 };
 
+// Of measured groups, whether or not anything was predicted about them.
+struct MeasuredSummary {
+    std::int64_t groups = 0;
+    std::optional<double> meanDifficulty; // over groups; the shares likewise: none without groups
+    std::optional<double> inBandShare;
+    std::optional<double> allRightShare; // no rollout failed: no gradient
+    std::optional<double> allWrongShare;
+};
+
 // The latest word on one prompt.
 struct PromptStanding {
     std::optional<double> predicted; // difficulty, by the round in force
@@ -69,9 +78,12 @@ struct DifficultyRequest {
 
 struct DifficultyView {
     DifficultyRequest request;
-    std::int64_t roundStep = -1; // of the prediction round in force; -1: none
+    std::int64_t roundStep = -1;  // of the prediction round in force; -1: none
+    std::int64_t firstRound = -1; // step of the run's first one; -1: it has none so far
     std::string belief;
-    std::vector<DifficultyPair> pairs;       // in the window, of the chosen set
+    std::vector<store::Observation> measured; // in the window, of the chosen set
+    MeasuredSummary measuredSummary;
+    std::vector<DifficultyPair> pairs;       // those of them that were predicted
     DifficultySummary summary;
     std::vector<double> binEdges;            // of the three histograms
     std::vector<double> poolShare;           // predicted difficulty of the whole pool
@@ -79,6 +91,11 @@ struct DifficultyView {
     std::vector<double> measuredShare;       // measured difficulty in the window
     std::vector<PromptStanding> standings;   // by prompt index
 };
+
+// The groups of the set with at least one graded rollout.
+std::vector<store::Observation> measuredGroups(const std::vector<store::Observation>& observations, MeasuredSet set);
+double measuredDifficulty(const store::Observation& group);
+MeasuredSummary summariseMeasured(const std::vector<store::Observation>& groups, const DifficultyRequest& request);
 
 // Pairs each graded group with the prediction that was in force at its step. `rounds` by step, ascending.
 std::vector<DifficultyPair> pairMeasurements(

@@ -58,7 +58,10 @@ void RunFeed::readDifficulty(std::int64_t id, DifficultyRequest request)
         for (auto step = first; step != roundSteps.end() && *step <= request.step; ++step)
             if (auto round = m_reader->predictionRound(*step))
                 rounds.push_back(std::move(*round));
-        view->pairs = pairMeasurements(m_reader->observations(from, request.step), rounds, request.set);
+        view->firstRound = roundSteps.empty() ? -1 : roundSteps.front();
+        view->measured = measuredGroups(m_reader->observations(from, request.step), request.set);
+        view->measuredSummary = summariseMeasured(view->measured, request);
+        view->pairs = pairMeasurements(view->measured, rounds, request.set);
         view->summary = summarise(view->pairs, request);
         updateLedger(request.step);
         view->standings = m_ledger;
@@ -73,8 +76,8 @@ void RunFeed::readDifficulty(std::int64_t id, DifficultyRequest request)
         std::vector<double> pool;
         std::vector<double> selected;
         std::vector<double> measured;
-        for (const DifficultyPair& pair : view->pairs)
-            measured.push_back(pair.measured());
+        for (const store::Observation& group : view->measured)
+            measured.push_back(measuredDifficulty(group));
         if (!rounds.empty()) {
             const store::PredictionRound& round = rounds.back();
             view->roundStep = round.step;
