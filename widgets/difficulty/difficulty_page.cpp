@@ -238,7 +238,7 @@ void DifficultyPage::buildTable()
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(0, Qt::AscendingOrder);
     m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    constexpr int kWidths[] = { 88, 240, 76, 52, 62, 50, 68, 70, 72 };
+    constexpr int kWidths[] = { 88, 240, 76, 52, 62, 50, 92, 70, 72 };
     for (int i = 0; i < 9; ++i)
         m_table->setColumnWidth(i, kWidths[i]);
     m_table->horizontalHeader()->setStretchLastSection(false);
@@ -313,7 +313,7 @@ void DifficultyPage::showMeasuredValues()
     const QString none = tr("n/a");
     const auto share = [&](const std::optional<double>& value) { return value ? percent(*value) : none; };
     const QString why = m_view->firstRound >= 0 ? tr("before the first round, step %1").arg(m_view->firstRound)
-        : run().setting("selection.strategy") == "uniform" ? tr("prompts are chosen uniformly")
+        : run().choosesUniformly() ? tr("prompts are chosen uniformly")
                                                            : tr("no round so far");
     const DifficultyRequest& request = m_view->request;
     std::vector<KeyValue> values;
@@ -397,7 +397,7 @@ void DifficultyPage::showPlots()
         sets.push_back({ tr("pool, predicted"), m_view->binEdges, m_view->poolShare, 4, true });
         sets.push_back({ tr("selected, predicted"), m_view->binEdges, m_view->selectedShare, 1, false });
     }
-    sets.push_back({ tr("measured"), m_view->binEdges, m_view->measuredShare, 0, !isPredicted });
+    sets.push_back({ tr("measured"), m_view->binEdges, m_view->measuredShare, 0, false });
     m_histogram->setHistograms(std::move(sets));
 }
 

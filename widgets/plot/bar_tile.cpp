@@ -175,7 +175,7 @@ std::vector<LegendEntry> BarTile::legendAt(std::optional<double> x) const
                 entry.value = number(set.heights[k]);
         entries.push_back(entry);
     }
-    if (!m_lineName.isEmpty())
+    if (!m_line.empty())
         entries.push_back({ m_lineName, {}, theme().series(1), Qt::SolidLine, LegendShape::Line });
     if (!m_intervalName.isEmpty())
         entries.push_back({ m_intervalName, {}, theme().series(0), Qt::SolidLine, LegendShape::Disc });

@@ -234,6 +234,12 @@ std::string RunModel::setting(const std::string& key) const
     return found == m_settings.end() ? std::string() : found->second;
 }
 
+bool RunModel::choosesUniformly() const
+{
+    const std::string strategy = setting("selection.strategy");
+    return strategy == "\"uniform\"" || strategy == "\"dynamic-sampling\"";
+}
+
 void RunModel::setXQuantity(XQuantity quantity)
 {
     if (quantity == m_quantity || !hasQuantity(quantity))

@@ -38,6 +38,7 @@ public:
     const std::vector<store::Event>& events() const { return m_events; }
     QString troubleText() const { return m_trouble; }
     std::string setting(const std::string& key) const; // of the resolved configuration, as TOML; empty if missing
+    bool choosesUniformly() const; // by a strategy that predicts nothing
 
     // Curves over the chosen quantity, smoothed alike; nullptr if the run has no such metric.
     std::shared_ptr<const Curve> curve(const std::string& metric);
