@@ -91,6 +91,7 @@ QWidget* JobsPanel::makeForm(const JobKind& kind)
     auto* box = new QGroupBox(QStringLiteral("%1  %2").arg(m_forms.size() + 1).arg(kind.title), this);
     auto* layout = new QVBoxLayout(box);
     auto* help = new QLabel(kind.help, box);
+    help->setObjectName(QStringLiteral("job.%1.help").arg(id));
     help->setWordWrap(true);
     help->setFont(m_theme.smallFont());
     help->setMinimumHeight(3 * help->fontMetrics().height());
@@ -99,6 +100,7 @@ QWidget* JobsPanel::makeForm(const JobKind& kind)
     auto* fields = new QFormLayout;
     Form form;
     form.kind = &kind;
+    form.help = help;
     for (const JobField& field : kind.fields) {
         auto* edit = new QLineEdit(box);
         edit->setObjectName(QStringLiteral("job.%1.%2").arg(id, field.label));
@@ -127,7 +129,10 @@ QWidget* JobsPanel::makeForm(const JobKind& kind)
     last->addWidget(form.start);
     layout->addLayout(last);
     for (QLineEdit* edit : form.edits)
-        connect(edit, &QLineEdit::textChanged, this, [this, form] { refreshForm(form); });
+        connect(edit, &QLineEdit::textChanged, this, [this, form] {
+            refreshForm(form);
+            watchInputs();
+        });
     connect(form.start, &QPushButton::clicked, this, [this, form] {
         if (const auto command = jobCommand(*form.kind, valuesOf(form)))
             m_jobs.start(*form.kind, *command);
@@ -145,6 +150,23 @@ std::vector<QString> JobsPanel::valuesOf(const Form& form)
     return values;
 }
 
+void JobsPanel::watchInputs()
+{
+    std::vector<std::filesystem::path> files;
+    for (const Form& form : m_forms)
+        for (JobInput& input : jobInputs(*form.kind, valuesOf(form)))
+            files.push_back(std::move(input.file));
+    m_jobs.watch(std::move(files));
+}
+
+QString JobsPanel::waitsFor(const Form& form) const
+{
+    for (const JobInput& input : jobInputs(*form.kind, valuesOf(form)))
+        if (!m_jobs.exists(input.file))
+            return tr("Waits for %1, which job %2 writes.").arg(qs(input.file.filename())).arg(input.writtenBy);
+    return {};
+}
+
 void JobsPanel::refreshForm(const Form& form)
 {
     const auto words = jobCommand(*form.kind, valuesOf(form));
@@ -154,9 +176,12 @@ void JobsPanel::refreshForm(const Form& form)
     form.command->setText(words ? RunControl::asShellLine(command) : QString());
     form.command->setCursorPosition(0);
     const bool hasProject = !m_jobs.project().empty();
-    form.start->setEnabled(words.has_value() && hasProject);
+    const QString waiting = hasProject ? waitsFor(form) : QString();
+    form.help->setText(waiting.isEmpty() ? form.kind->help : form.kind->help + QLatin1Char('\n') + waiting);
+    form.start->setEnabled(words.has_value() && hasProject && waiting.isEmpty());
     form.start->setToolTip(!hasProject ? tr("Open a project first: its jobs/ folder keeps jobs and their logs.")
             : !words                   ? tr("Fill in what is needed first.")
+            : !waiting.isEmpty()       ? waiting
                                        : tr("Start the job. It goes on when the window is closed."));
 }
 

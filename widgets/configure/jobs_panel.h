@@ -38,6 +38,7 @@ protected:
 private:
     struct Form {
         const JobKind* kind = nullptr;
+        QLabel* help = nullptr; // and what the job waits for
         std::vector<QLineEdit*> edits;
         QLineEdit* command = nullptr;
         QPushButton* start = nullptr;
@@ -45,6 +46,8 @@ private:
     QWidget* makeForm(const JobKind& kind);
     void buildTable();
     void refreshForm(const Form& form);
+    void watchInputs();
+    QString waitsFor(const Form& form) const; // a file that an earlier job has not written; empty: nothing
     void refreshJobs();
     void showLog();
     std::filesystem::path finishedPredictor() const; // of the chosen job; empty: it has made none

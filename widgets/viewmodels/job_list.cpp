@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 
 namespace midpoint::gui {
 
@@ -45,6 +46,15 @@ std::string lastLineOf(const std::string& text)
         if (!trim(line).empty())
             last = std::string(trim(line));
     return last;
+}
+
+QStringList partsOf(const JobField& field, const QString& value)
+{
+    QStringList parts = field.isList ? value.split(QLatin1Char(';'), Qt::SkipEmptyParts) : QStringList { value };
+    for (QString& part : parts)
+        part = part.trimmed();
+    parts.removeAll(QString());
+    return parts;
 }
 
 std::optional<JobRecord> readJob(const fs::path& folder)
@@ -87,7 +97,8 @@ const std::vector<JobKind>& jobKinds()
                 { "--samples", say("answers each"), say("Responses per question"), false }, { "--policy-name", say("name"), say("Name of the model in the labels"), false },
                 { "--labels", say("labels"), say("File to write, .jsonl") }, { "", say("settings"), say("key=value, separated by ; such as data.prompt_template=plain"), false, true, say("run.threads=2; run.seed=3") } } },
         { "train", say("Train the predictor"), say("Learns success rates of questions from their embeddings and a few measured references."), { "predictor", "train" },
-            { { "--embeddings", say("embeddings"), say("File of the first job") }, { "--labels", say("labels"), say("Files of the second job, separated by ;"), true, true },
+            { { "--embeddings", say("embeddings"), say("File of the first job"), true, false, {}, 1 },
+                { "--labels", say("labels"), say("Files of the second job, separated by ;"), true, true, {}, 2 },
                 { "--held-out", say("held out"), say("Names of models kept for early stopping, separated by ;"), false, true, say("names of models") }, { "--epochs", say("epochs"), say("Passes over the labels"), false },
                 { "--hidden-size", say("hidden size"), say("Numbers per projection"), false }, { "--out", say("predictor"), say("File to write, .safetensors") } } },
     };
@@ -99,10 +110,7 @@ std::optional<std::vector<std::string>> jobCommand(const JobKind& kind, const st
     std::vector<std::string> words = kind.command;
     for (std::size_t i = 0; i < kind.fields.size(); ++i) {
         const JobField& field = kind.fields[i];
-        QStringList parts = field.isList ? values[i].split(QLatin1Char(';'), Qt::SkipEmptyParts) : QStringList { values[i] };
-        for (QString& part : parts)
-            part = part.trimmed();
-        parts.removeAll(QString());
+        const QStringList parts = partsOf(field, values[i]);
         if (parts.isEmpty()) {
             if (field.isRequired)
                 return std::nullopt;
@@ -114,6 +122,16 @@ std::optional<std::vector<std::string>> jobCommand(const JobKind& kind, const st
             words.push_back(part.toStdString());
     }
     return words;
+}
+
+std::vector<JobInput> jobInputs(const JobKind& kind, const std::vector<QString>& values)
+{
+    std::vector<JobInput> inputs;
+    for (std::size_t i = 0; i < kind.fields.size(); ++i)
+        if (kind.fields[i].writtenBy > 0)
+            for (const QString& part : partsOf(kind.fields[i], values[i]))
+                inputs.push_back({ part.toStdString(), kind.fields[i].writtenBy });
+    return inputs;
 }
 
 std::optional<double> progressShare(const std::string& line)
@@ -161,15 +179,27 @@ void JobList::refresh()
 {
     if (m_project.empty())
         return;
-    m_background.run([this, request = ++m_request, project = m_project]() -> std::function<void()> {
+    m_background.run([this, request = ++m_request, project = m_project, watched = m_watched]() -> std::function<void()> {
         auto jobs = std::make_shared<const std::vector<JobRecord>>(readJobs(project));
-        return [this, request, jobs] {
+        std::set<fs::path> existing;
+        std::error_code unreadable; // as good as not there
+        std::copy_if(watched.begin(), watched.end(), std::inserter(existing, existing.end()), [&](const fs::path& file) { return fs::exists(file, unreadable); });
+        return [this, request, jobs, existing = std::move(existing)]() mutable {
             if (request != m_request)
                 return;
             m_jobs = jobs;
+            m_existing = std::move(existing);
             Q_EMIT changed();
         };
     });
+}
+
+void JobList::watch(std::vector<fs::path> files)
+{
+    if (files == m_watched)
+        return;
+    m_watched = std::move(files);
+    refresh();
 }
 
 void JobList::start(const JobKind& kind, std::vector<std::string> command)

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct JobField {
     bool isRequired = true;
     bool isList = false;       // several values, separated by ;
     QString example = {};      // in the empty field; short enough for a narrow window
+    int writtenBy = 0;         // number of the job that writes this file; 0: the user brings it
 };
 
 struct JobKind {
@@ -41,6 +43,12 @@ struct JobKind {
 const std::vector<JobKind>& jobKinds();
 // The words after `midpoint`; `values` by position of the field. Nothing if a required value is missing.
 std::optional<std::vector<std::string>> jobCommand(const JobKind& kind, const std::vector<QString>& values);
+// Files among the values that an earlier job has to write first.
+struct JobInput {
+    std::filesystem::path file;
+    int writtenBy = 0;
+};
+std::vector<JobInput> jobInputs(const JobKind& kind, const std::vector<QString>& values);
 
 struct JobRecord {
     std::filesystem::path path;
@@ -65,6 +73,8 @@ public:
     const std::filesystem::path& project() const { return m_project; }
     const std::vector<JobRecord>& jobs() const { return *m_jobs; }
     void refresh();                                                    // in the background
+    void watch(std::vector<std::filesystem::path> files); // refresh() looks for them too
+    bool exists(const std::filesystem::path& file) const { return m_existing.count(file) > 0; } // a watched one, at the last look
     void start(const JobKind& kind, std::vector<std::string> command);
     void stop(const JobRecord& job);
 
@@ -77,6 +87,8 @@ private:
     std::filesystem::path m_program;
     std::filesystem::path m_project;
     std::shared_ptr<const std::vector<JobRecord>> m_jobs;
+    std::vector<std::filesystem::path> m_watched;
+    std::set<std::filesystem::path> m_existing;
     std::int64_t m_request = 0;
     Background m_background { this };
 };
