@@ -222,6 +222,24 @@ TEST_F(PagesTest, Buffer_ShowsCompositionAndEntries)
     EXPECT_TRUE(child<QLabel>("bufferEntriesLabel")->text().contains(QStringLiteral("step 60")));
 }
 
+TEST_F(PagesTest, Buffer_WithoutReplay_SaysOnceWhatWouldSwitchItOn)
+{
+    test::FakeRunOptions options;
+    options.usesReplay = false;
+    test::writeFakeRun(folder.path() / "runs" / "gamma", options);
+    openRun(folder.path() / "runs" / "gamma");
+    window->showScreen(QStringLiteral("buffer"));
+    auto* sentence = child<QLabel>("noReplay");
+    ASSERT_TRUE(waitFor([&] { return sentence->isVisible(); }));
+    EXPECT_TRUE(sentence->text().contains(QStringLiteral("replay.enabled = true")));
+    EXPECT_FALSE(child<CurveTile>("plotAge")->isVisible());
+    EXPECT_FALSE(child<ValueStrip>("bufferValues")->isVisible());
+    openAlpha();
+    window->showScreen(QStringLiteral("buffer"));
+    ASSERT_TRUE(waitFor([&] { return child<CurveTile>("plotAge")->isVisible() && child<CurveTile>("plotAge")->placeholder().isEmpty(); }));
+    EXPECT_FALSE(sentence->isVisible());
+}
+
 TEST_F(PagesTest, Rollouts_FilterColourAndSideBySide)
 {
     openAlpha();

@@ -17,6 +17,7 @@
 #include <QGridLayout>
 #include <QLabel>
 #include <QSplitter>
+#include <QStackedLayout>
 #include <QTableView>
 #include <QToolButton>
 
@@ -123,6 +124,9 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     , m_difficulty(new CurveTile(theme(), QStringLiteral("plotBufferDifficulty"), tr("Difficulty of entries"), { tr("training step"), tr("share of entries") }, this, CurveStyle::Stacked))
     , m_map(new MapTile(theme(), QStringLiteral("plotAgeReward"), tr("Age and reward of entries"), { tr("age (steps)"), tr("mean reward") }, tr("groups"), this))
     , m_ratios(new BarTile(theme(), QStringLiteral("plotRatios"), tr("Importance ratio, fresh and replayed"), { tr("ratio of new to behaviour policy"), tr("share of tokens") }, this))
+    , m_switchedOff(new QLabel(tr("This run trains without a replay buffer: every group is generated, used once and dropped. "
+                                  "A run with replay.enabled = true (Configure, section replay) trains again on groups of earlier steps, and this screen shows them."),
+          this))
     , m_entriesLabel(new QLabel(this))
     , m_table(new QTableView(this))
     , m_model(new RowsModel(this))
@@ -134,8 +138,14 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     bar->addWidget(new StepBar(workbench, QStringLiteral("bufferStep"), this));
     bar->addStretch(1);
     layout->addLayout(bar);
-    layout->addWidget(m_values);
-    auto* plots = new QWidget(this);
+    m_pages = new QStackedLayout;
+    layout->addLayout(m_pages, 1);
+    auto* contents = new QWidget(this);
+    auto* contentsLayout = new QVBoxLayout(contents);
+    contentsLayout->setContentsMargins(0, 0, 0, 0);
+    contentsLayout->setSpacing(4);
+    contentsLayout->addWidget(m_values);
+    auto* plots = new QWidget(contents);
     auto* grid = new QGridLayout(plots);
     grid->setContentsMargins(0, 0, 0, 0);
     grid->setSpacing(6);
@@ -154,7 +164,13 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     grid->addWidget(entries, 1, 2);
     for (int column = 0; column < 3; ++column)
         grid->setColumnStretch(column, 1);
-    layout->addWidget(plots, 1);
+    contentsLayout->addWidget(plots, 1);
+    m_pages->addWidget(contents);
+    m_switchedOff->setObjectName(QStringLiteral("noReplay"));
+    m_switchedOff->setAlignment(Qt::AlignCenter);
+    m_switchedOff->setWordWrap(true);
+    m_switchedOff->setMargin(40);
+    m_pages->addWidget(m_switchedOff);
     buildTable();
     auto* group = new PlotGroup(this);
     for (CurveTile* tile : { m_fill, m_age, m_difficulty }) {
@@ -213,13 +229,15 @@ void BufferPage::ask()
 void BufferPage::show(std::shared_ptr<const BufferView> view)
 {
     m_view = std::move(view);
+    const bool hasReplay = m_view && !m_view->compositions.empty();
+    const bool isSwitchedOff = run().isOpen() && !hasReplay && run().setting("replay.enabled") == "false";
+    m_pages->setCurrentIndex(isSwitchedOff ? 1 : 0);
     showValues();
     showShares(m_age, "age");
     showShares(m_difficulty, "difficulty");
-    const bool hasReplay = m_view && !m_view->compositions.empty();
     const QString nothing = !run().isOpen() ? tr("Open a run to see its replay buffer.")
         : !m_view                           ? tr("Reading…")
-                                            : tr("This run has no replay buffer (replay.enabled is false), or has not filled it yet.");
+                                            : tr("No group has entered the replay buffer yet.");
     std::vector<CurveSpec> curves;
     if (hasReplay) {
         auto size = std::make_shared<Curve>();
@@ -238,8 +256,9 @@ void BufferPage::show(std::shared_ptr<const BufferView> view)
     showMapAndRatios();
     m_model->setRows(m_view ? m_view->entries.size() : 0);
     hideEmptyColumns();
-    m_entriesLabel->setText(!m_view || m_view->entriesStep < 0 ? tr("Entries: no full list stored yet")
-                                                               : tr("Entries, full list of step %1 (%2 groups)").arg(m_view->entriesStep).arg(m_view->entries.size()));
+    m_entriesLabel->setText(!m_view      ? tr("Entries")
+            : m_view->entriesStep < 0    ? tr("Entries: no full list stored yet")
+                                         : tr("Entries, full list of step %1 (%2 groups)").arg(m_view->entriesStep).arg(m_view->entries.size()));
 }
 
 // What a run does not record takes no place.
@@ -261,7 +280,7 @@ void BufferPage::showValues()
     const bool has = m_view && m_view->present;
     const store::BufferComposition empty;
     const store::BufferComposition& c = has ? *m_view->present : empty;
-    values.push_back({ tr("size"), has ? tr("%1 of %2").arg(c.entries).arg(c.capacity) : none, has ? tr("groups") : tr("nothing stored at this step"), {} });
+    values.push_back({ tr("size"), has ? tr("%1 of %2").arg(c.entries).arg(c.capacity) : none, has ? tr("groups") : m_view ? tr("nothing stored at this step") : QString(), {} });
     const std::int64_t groups = c.reusedGroups + c.freshGroups;
     values.push_back({ tr("replayed groups"), has ? tr("%1 of %2").arg(c.reusedGroups).arg(groups) : none,
         has && groups > 0 ? percent(static_cast<double>(c.reusedGroups) / static_cast<double>(groups)) + tr(" of the groups") : QString(), {} });

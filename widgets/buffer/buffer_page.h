@@ -9,6 +9,7 @@
 #include <memory>
 
 class QLabel;
+class QStackedLayout;
 class QTableView;
 
 namespace midpoint::gui {
@@ -40,6 +41,8 @@ private:
     CurveTile* m_difficulty;
     MapTile* m_map;
     BarTile* m_ratios;
+    QStackedLayout* m_pages = nullptr; // the plots, or why there are none
+    QLabel* m_switchedOff;
     QLabel* m_entriesLabel;
     QTableView* m_table;
     RowsModel* m_model;
