@@ -7,6 +7,7 @@
 #include "tests/support/fake_run.h"
 #include "tests/widgets/window_fixture.h"
 #include "widgets/common/action_registry.h"
+#include "widgets/common/command_palette.h"
 #include "widgets/configure/configure_page.h"
 #include "widgets/live/live_page.h"
 #include "widgets/plot/curve_tile.h"
@@ -21,6 +22,7 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMenu>
 #include <QMenuBar>
 #include <QMimeData>
 #include <QMouseEvent>
@@ -28,6 +30,7 @@
 #include <QTableView>
 #include <QToolButton>
 
+#include <algorithm>
 #include <set>
 
 namespace midpoint::gui {
@@ -186,6 +189,39 @@ TEST_F(HabitsTest, Layout_IsUndoneAndDoneAgain)
     press(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
     EXPECT_EQ(header->sectionSize(1), width + 80);
     EXPECT_NE(window->findChild<CurveTile*>(QStringLiteral("plotOwnactor/entropy")), nullptr);
+}
+
+TEST_F(HabitsTest, Layout_HiddenPlotsStayHiddenAndComeBack)
+{
+    const auto isHidden = [this](const char* name) { return !child<CurveTile>(name)->isVisibleTo(child<QWidget>("livePage")); };
+    const auto stand = [] { waitFor([] { return false; }, LayoutKeeper::kSaveAfterMs + 300); };
+    openProject(folder.path());
+    stand();
+    auto* reward = child<CurveTile>("plotReward");
+    const QString title = reward->title();
+    const QList<QAction*> menu = reward->menu()->actions();
+    const auto hide = std::find_if(menu.begin(), menu.end(), [](const QAction* action) { return action->text() == QStringLiteral("Hide this plot"); });
+    ASSERT_NE(hide, menu.end());
+    (*hide)->trigger();
+    EXPECT_TRUE(isHidden("plotReward"));
+    EXPECT_FALSE(isHidden("plotAccuracy"));
+    press(Qt::Key_Z, Qt::ControlModifier);
+    EXPECT_FALSE(isHidden("plotReward"));
+    press(Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+    EXPECT_TRUE(isHidden("plotReward"));
+    reopen();
+    openProject(folder.path());
+    EXPECT_TRUE(isHidden("plotReward"));
+    window->showScreen(QStringLiteral("live"));
+    press(Qt::Key_F11);
+    EXPECT_TRUE(isHidden("plotReward")) << "alone stands one of those that are shown";
+    press(Qt::Key_F11);
+    window->actions().action(QStringLiteral("live.addPlot"))->trigger();
+    auto* palette = child<CommandPalette>("commandPalette");
+    QTest::keyClicks(palette->findChild<QLineEdit*>(), title);
+    QTest::keyClick(palette->findChild<QLineEdit*>(), Qt::Key_Return);
+    EXPECT_FALSE(isHidden("plotReward"));
+    EXPECT_EQ(child<LivePage>("livePage")->plotChoice(), "");
 }
 
 TEST_F(HabitsTest, Draft_ComesBackWithTheProject)

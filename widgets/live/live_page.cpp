@@ -33,6 +33,7 @@ namespace {
 constexpr int kSliderSteps = 99; // 0.00 .. 0.99; finer values are typed
 constexpr int kTileWidth = 360;  // the least comfortable width of a tile
 constexpr int kTileHeight = 232;
+constexpr QLatin1Char kHiddenMark('-'); // no metric begins with it
 constexpr double kTrendSteps = 100.0;
 constexpr std::size_t kMaximumMarkers = 200;
 
@@ -169,9 +170,48 @@ void LivePage::buildPlots()
         plot.tile->setPercentY(spec.unit == QStringLiteral("%"));
         if (spec.isShare)
             plot.tile->setFixedY(Range { 0.0, 1.0 });
+        plot.tile->menu()->addSeparator();
+        QAction* hide = plot.tile->menu()->addAction(tr("Hide this plot"));
+        hide->setToolTip(tr("It comes back with \"Add a plot…\" or Ctrl+Z"));
+        connect(hide, &QAction::triggered, this, [this, name = spec.name] { hidePlot(name); });
         addPlot(std::move(plot));
     }
     arrange();
+}
+
+void LivePage::hidePlot(const QString& name)
+{
+    setHidden(name, true);
+    Q_EMIT statusMessage(tr("The plot is hidden. \"Add a plot…\" shows it again."));
+}
+
+void LivePage::showPlot(const QString& name)
+{
+    setHidden(name, false);
+    for (const Plot& plot : m_plots)
+        if (plot.tile->objectName() == name)
+            QMetaObject::invokeMethod(plot.tile, [this, tile = plot.tile] { m_scroll->ensureWidgetVisible(tile); }, Qt::QueuedConnection);
+}
+
+void LivePage::setHidden(const QString& name, bool isHidden)
+{
+    const auto found = std::find_if(m_plots.begin(), m_plots.end(), [&](const Plot& plot) { return !plot.isOwn && plot.tile->objectName() == name; });
+    if (found == m_plots.end() || found->isHidden == isHidden)
+        return;
+    found->isHidden = isHidden;
+    if (m_maximized == found->tile)
+        m_maximized = nullptr;
+    arrangeAnew();
+    savePlots();
+}
+
+std::vector<std::pair<QString, QString>> LivePage::hiddenPlots() const
+{
+    std::vector<std::pair<QString, QString>> hidden;
+    for (const Plot& plot : m_plots)
+        if (plot.isHidden)
+            hidden.emplace_back(plot.tile->objectName(), plot.tile->title());
+    return hidden;
 }
 
 void LivePage::addPlot(Plot plot)
@@ -196,8 +236,7 @@ void LivePage::addMetricPlot(const QString& metric)
     connect(plot.tile->menu()->addAction(tr("Remove this plot")), &QAction::triggered, this, [this, metric] { removePlot(metric); });
     PlotTile* tile = plot.tile;
     addPlot(std::move(plot));
-    m_columns = 0;
-    arrange();
+    arrangeAnew();
     refreshCurves();
     savePlots();
     QMetaObject::invokeMethod(tile, [this, tile] { m_scroll->ensureWidgetVisible(tile); }, Qt::QueuedConnection);
@@ -213,42 +252,54 @@ void LivePage::removePlot(const QString& metric)
     if (m_maximized == found->tile)
         m_maximized = nullptr;
     m_plots.erase(found);
-    m_columns = 0;
-    arrange();
+    arrangeAnew();
     savePlots();
 }
 
 void LivePage::savePlots()
 {
-    workbench().project.setPreference(QStringLiteral("live.plots"), ownPlots());
-    Q_EMIT ownPlotsChanged();
+    workbench().project.setPreference(QStringLiteral("live.plots"), plotChoice());
+    Q_EMIT plotChoiceChanged();
 }
 
-QString LivePage::ownPlots() const
+QString LivePage::plotChoice() const
 {
+    QStringList lines;
+    for (const Plot& plot : m_plots)
+        if (plot.isOwn)
+            lines << plot.metrics.front().second;
+        else if (plot.isHidden)
+            lines << kHiddenMark + plot.tile->objectName();
+    return lines.join(QLatin1Char('\n'));
+}
+
+// What was chosen in this project; the choice of the project before goes.
+void LivePage::restorePlots() { choosePlots(workbench().project.preference(QStringLiteral("live.plots"))); }
+
+void LivePage::choosePlots(const QString& choice)
+{
+    const QStringList wanted = choice.split(QLatin1Char('\n'), Qt::SkipEmptyParts);
     QStringList own;
+    QStringList builtIn;
     for (const Plot& plot : m_plots)
-        if (plot.isOwn)
-            own << plot.metrics.front().second;
-    return own.join(QLatin1Char('\n'));
-}
-
-// The plots that were added in this project; those of the project before go.
-void LivePage::restorePlots() { showOwnPlots(workbench().project.preference(QStringLiteral("live.plots"))); }
-
-void LivePage::showOwnPlots(const QString& metrics)
-{
-    const QStringList wanted = metrics.split(QLatin1Char('\n'), Qt::SkipEmptyParts);
-    QStringList present;
-    for (const Plot& plot : m_plots)
-        if (plot.isOwn)
-            present << plot.metrics.front().second;
-    for (const QString& metric : present)
+        (plot.isOwn ? own : builtIn) << (plot.isOwn ? plot.metrics.front().second : plot.tile->objectName());
+    for (const QString& metric : own)
         if (!wanted.contains(metric))
             removePlot(metric);
-    for (const QString& metric : wanted)
-        addMetricPlot(metric);
+    for (const QString& name : builtIn)
+        setHidden(name, wanted.contains(kHiddenMark + name));
+    for (const QString& line : wanted)
+        if (!line.startsWith(kHiddenMark))
+            addMetricPlot(line);
 }
+
+void LivePage::arrangeAnew()
+{
+    m_columns = 0;
+    arrange();
+}
+
+bool LivePage::isShown(const Plot& plot) const { return m_maximized == nullptr ? !plot.isHidden : plot.tile == m_maximized; }
 
 void LivePage::arrange()
 {
@@ -258,11 +309,14 @@ void LivePage::arrange()
     m_columns = columns;
     int place = 0;
     for (const Plot& plot : m_plots) {
-        plot.tile->setVisible(m_maximized == nullptr || plot.tile == m_maximized);
+        m_grid->removeWidget(plot.tile); // a cell that it leaves would keep its height
+        plot.tile->setVisible(isShown(plot));
+        if (!isShown(plot))
+            continue;
         plot.tile->setMinimumHeight(m_maximized == nullptr ? kTileHeight : std::max(m_scroll->viewport()->height() - 12, kTileHeight));
         if (m_maximized == nullptr)
             m_grid->addWidget(plot.tile, place / columns, place % columns);
-        else if (plot.tile == m_maximized)
+        else
             m_grid->addWidget(plot.tile, 0, 0, 1, columns);
         ++place;
     }
@@ -273,8 +327,7 @@ void LivePage::arrange()
 void LivePage::maximize(PlotTile* tile)
 {
     m_maximized = m_maximized == tile ? nullptr : tile;
-    m_columns = 0;
-    arrange();
+    arrangeAnew();
 }
 
 void LivePage::toggleMaximized()
@@ -283,9 +336,11 @@ void LivePage::toggleMaximized()
     for (const Plot& plot : m_plots)
         if (target == nullptr && (plot.tile->underMouse() || plot.tile->isAncestorOf(focusWidget())))
             target = plot.tile;
-    if (target == nullptr && !m_plots.empty())
-        target = m_plots.front().tile;
-    maximize(target);
+    for (const Plot& plot : m_plots)
+        if (target == nullptr && isShown(plot))
+            target = plot.tile;
+    if (target != nullptr)
+        maximize(target);
 }
 
 void LivePage::resizeEvent(QResizeEvent* event)
@@ -435,7 +490,7 @@ void LivePage::refreshValues()
         return std::string();
     }();
     values.push_back({ tr("held-out accuracy"), number(run().last(accuracy)),
-        accuracy.empty() ? tr("no evaluation yet") : trend(accuracy, true), qs(accuracy) });
+        !run().isOpen() ? QString() : accuracy.empty() ? tr("no evaluation yet") : trend(accuracy, true), qs(accuracy) });
     const auto mixed = run().last("baseline_reward/pct_mixed");
     const bool isStarving = mixed && *mixed < 0.1;
     values.push_back({ tr("groups without signal"), mixed ? percent(1.0 - *mixed) : QStringLiteral("-"),
@@ -443,8 +498,12 @@ void LivePage::refreshValues()
         tr("Groups whose rollouts were all right or all wrong: they give no gradient."), isStarving ? ColorRole::Warning : ColorRole::Text });
     // Without prompts that are drawn uniformly there is only that of the selected ones, which is lower.
     const bool isOfSelected = !run().last(kPearson) && run().last(kSelectedPearson);
+    const QString whyNoPrediction = !run().isOpen()    ? QString()
+        : run().choosesUniformly()                    ? tr("uniform choice")
+        : launch::isActive(run().header().state.kind) ? tr("nothing predicted yet")
+                                                      : tr("nothing was predicted");
     const char* pearson = isOfSelected ? kSelectedPearson : kPearson;
-    values.push_back({ isOfSelected ? tr("Pearson (selected)") : tr("Pearson"), shown(pearson), run().last(pearson) ? trend(pearson, false) : tr("nothing predicted yet"),
+    values.push_back({ isOfSelected ? tr("Pearson (selected)") : tr("Pearson"), shown(pearson), run().last(pearson) ? trend(pearson, false) : whyNoPrediction,
         tr("Predicted against measured difficulty; see Difficulty.") });
     const auto entropy = run().last(kEntropy);
     const bool isCollapsed = entropy && *entropy < 0.01;

@@ -26,8 +26,13 @@ public:
     LivePage(Workbench& workbench, QWidget* parent);
 
     void addMetricPlot(const QString& metric);
-    QString ownPlots() const; // metrics of the plots that were added, one a line
-    void showOwnPlots(const QString& metrics);
+    // Of the plots that every project has at first, by the name of the tile.
+    void hidePlot(const QString& name);
+    void showPlot(const QString& name);
+    std::vector<std::pair<QString, QString>> hiddenPlots() const; // name, title
+    // What the user made of the plots, one a line: the metric of an added one, "-" and the name of a hidden one.
+    QString plotChoice() const;
+    void choosePlots(const QString& choice);
     void setXQuantity(XQuantity quantity);
     void changeSmoothing(double by);
     void toggleLogY();
@@ -41,13 +46,14 @@ public:
         QString unit;
         bool hasPoints = false;
         bool isOwn = false; // added by the user
+        bool isHidden = false;
         std::string bandLow = {}; // metrics around the first one; may be empty
         std::string bandHigh = {};
         QString bandName = {};
     };
 
 Q_SIGNALS:
-    void ownPlotsChanged();
+    void plotChoiceChanged();
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
@@ -60,6 +66,9 @@ private:
     void savePlots();
     void restorePlots();
     void arrange();
+    void arrangeAnew();
+    void setHidden(const QString& name, bool isHidden);
+    bool isShown(const Plot& plot) const;
     void refreshCurves();
     void refreshValues();
     void refreshMarkers();

@@ -160,7 +160,7 @@ void LayoutKeeper::watch()
     forEach<QLineEdit>(m_window, kFilterNames, [this](QLineEdit* edit) { connect(edit, &QLineEdit::textChanged, this, &LayoutKeeper::changed); });
     forEach<QComboBox>(m_window, kChoiceNames, [this](QComboBox* box) { connect(box, &QComboBox::currentIndexChanged, this, &LayoutKeeper::changed); });
     forEach<QCheckBox>(m_window, kCheckNames, [this](QCheckBox* box) { connect(box, &QCheckBox::toggled, this, &LayoutKeeper::changed); });
-    connect(m_window->findChild<LivePage*>(), &LivePage::ownPlotsChanged, this, &LayoutKeeper::changed);
+    connect(m_window->findChild<LivePage*>(), &LivePage::plotChoiceChanged, this, &LayoutKeeper::changed);
     forEachNumber(m_window, [this](auto* box) { connect(box, &std::remove_pointer_t<decltype(box)>::valueChanged, this, &LayoutKeeper::changed); });
 }
 
@@ -181,7 +181,7 @@ QJsonObject LayoutKeeper::present() const
     QJsonObject checks;
     forEach<QCheckBox>(m_window, kCheckNames, [&](const QCheckBox* box) { checks[box->objectName()] = box->isChecked(); });
     return { { kSplitters, splitters }, { kTables, tables }, { kFilters, filters }, { kChoices, choices }, { kNumbers, numbers }, { kChecks, checks },
-        { kPlots, m_window->findChild<LivePage*>()->ownPlots() } };
+        { kPlots, m_window->findChild<LivePage*>()->plotChoice() } };
 }
 
 void LayoutKeeper::restore(const QJsonObject& layout)
@@ -214,7 +214,7 @@ void LayoutKeeper::restore(const QJsonObject& layout)
     const QJsonObject checks = layout[kChecks].toObject();
     forEach<QCheckBox>(m_window, kCheckNames, [&](QCheckBox* box) { box->setChecked(checks[box->objectName()].toBool(box->isChecked())); });
     if (layout.contains(kPlots))
-        m_window->findChild<LivePage*>()->showOwnPlots(layout[kPlots].toString());
+        m_window->findChild<LivePage*>()->choosePlots(layout[kPlots].toString());
     m_isRestoring = false;
 }
 

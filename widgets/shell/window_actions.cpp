@@ -157,8 +157,10 @@ void MainWindow::declareViewActions()
     const QString quantities[] = { tr("x axis: steps"), tr("x axis: time"), tr("x axis: rollouts"), tr("x axis: tokens") };
     for (int i = 0; i < 4; ++i)
         a.add({ QStringLiteral("plot.x%1").arg(i + 1), quantities[i], plots, {}, { QKeySequence(QString::number(i + 1)) } }, [this, i] { setXQuantity(i); });
-    a.add({ "live.addPlot", tr("Add a plot…"), plots, "plus", { QKeySequence(QStringLiteral("Ctrl+Shift+P")) }, tr("A plot of any metric of the run") }, [this] {
+    a.add({ "live.addPlot", tr("Add a plot…"), plots, "plus", { QKeySequence(QStringLiteral("Ctrl+Shift+P")) }, tr("A plot of any metric of the run, or one that was hidden") }, [this] {
         std::vector<PaletteEntry> entries;
+        for (const auto& [name, title] : m_live->hiddenPlots())
+            entries.push_back({ title, tr("hidden plot"), true, [this, name = name] { m_live->showPlot(name); } });
         for (const std::string& name : m_run->metricNames())
             entries.push_back({ qs(name), number(m_run->last(name)), true, [this, name] { m_live->addMetricPlot(qs(name)); } });
         m_palette->open(std::move(entries));
