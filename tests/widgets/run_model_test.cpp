@@ -246,7 +246,10 @@ TEST(AdviseOn, Failures_NameCauseAndRemedy)
     header.exit->reason = "killed";
     header.exit->signal = 9;
     EXPECT_TRUE(adviseOn(header, {}).advice.contains(QStringLiteral("out-of-memory")));
+    EXPECT_TRUE(adviseOn(header, {}).advice.contains(QStringLiteral("start it again"))) << "there is no checkpoint to resume from";
     header.state = { launch::RunStateKind::Lost, {} };
+    EXPECT_FALSE(adviseOn(header, {}).advice.contains(QStringLiteral("Resume")));
+    header.checkpoints.emplace_back("step_000020");
     EXPECT_TRUE(adviseOn(header, {}).advice.contains(QStringLiteral("Resume")));
 }
 

@@ -106,21 +106,24 @@ FailureAdvice adviseOn(const RunHeader& header, const std::vector<LogLine>& line
     if (kind != RunStateKind::Failed && kind != RunStateKind::Lost && kind != RunStateKind::NoHeartbeat)
         return result;
     const QString state = qs(launch::describe(header.state));
+    const bool canResume = !header.checkpoints.empty();
     std::string text = header.exit ? header.exit->reason : std::string();
     for (std::size_t i = lines.size() > 200 ? lines.size() - 200 : 0; i < lines.size(); ++i)
         text += "\n" + lines[i].text;
     if (kind == RunStateKind::Lost) {
         result.cause = LogPage::tr("LOST: the process is gone and left no record of its end: it was killed, or the machine went down.");
-        result.advice = LogPage::tr("Resume continues from the newest complete checkpoint. If it happens again, look for the out-of-memory killer in the system's log (dmesg).");
+        result.advice = (canResume ? LogPage::tr("Resume continues from the newest complete checkpoint.") : LogPage::tr("Start it again."))
+            + LogPage::tr(" If it happens again, look for the out-of-memory killer in the system's log (dmesg).");
     } else if (kind == RunStateKind::NoHeartbeat) {
         result.cause = LogPage::tr("%1: the process is there but has given no sign of life.").arg(state);
-        result.advice = LogPage::tr("It may hang in a collective or on a disk. Stop it, and resume from the newest checkpoint.");
+        result.advice = LogPage::tr("It may hang in a collective or on a disk. Stop it, and %1.").arg(canResume ? LogPage::tr("resume from the newest checkpoint") : LogPage::tr("start it again"));
     } else {
         const QString reason = header.exit && !header.exit->reason.empty() ? qs(header.exit->reason) : state;
         result.cause = state.contains(reason) ? state : LogPage::tr("%1: %2").arg(state, reason);
         result.advice = header.exit && header.exit->signal == 9
-            ? LogPage::tr("Killed by signal 9, most often by the out-of-memory killer: use less memory (rollout.max_sequences, batch.tokens_per_microbatch) and resume.")
-            : LogPage::tr("Mend the cause and resume from the newest checkpoint.");
+            ? LogPage::tr("Killed by signal 9, most often by the out-of-memory killer: use less memory (rollout.max_sequences, batch.tokens_per_microbatch).")
+            : LogPage::tr("Mend the cause.");
+        result.advice += canResume ? LogPage::tr(" Then resume from the newest checkpoint.") : LogPage::tr(" Then start it again.");
     }
     for (const KnownCause& known : kKnownCauses)
         if (kind == RunStateKind::Failed && text.find(known.mark) != std::string::npos) {
@@ -430,7 +433,7 @@ void LogPage::refreshFailure()
     if (run().header().heartbeatAgeSeconds >= 0)
         text += tr("\nLast heartbeat %1.").arg(ago(run().header().heartbeatAgeSeconds));
     if (run().header().checkpoints.empty())
-        text += run().header().hasDamagedCheckpoints ? tr(" No checkpoint can be used.") : tr(" No checkpoint was written: the run would start from the beginning.");
+        text += run().header().hasDamagedCheckpoints ? tr(" No checkpoint can be used.") : tr(" No checkpoint was written: it would begin at step 0.");
     else
         text += tr(" Newest checkpoint: %1.").arg(qs(run().header().checkpoints.back()));
     m_failureText->setText(text);
