@@ -44,7 +44,7 @@ public:
     virtual Wait allGather(torch::Tensor all, torch::Tensor own) = 0;
     virtual Wait broadcast(torch::Tensor tensor, std::int64_t root) = 0;
     // Null where tensors like this one have to be packed into blocks.
-    virtual InPlaceShards* inPlace(const torch::Tensor& /*like*/) { return nullptr; }
+    virtual InPlaceShards* inPlace(const torch::Tensor& like) = 0;
     // From any thread: operations end, with an error or with contents that have no meaning; those that follow are errors. A device
     // that waits for one that is gone does not find that out by itself, and the host waits for the device.
     virtual void abort() {}

@@ -31,6 +31,8 @@ public:
         return waitFor(m_group->broadcast(tensors, options));
     }
 
+    InPlaceShards* inPlace(const torch::Tensor& /*like*/) override { return nullptr; }
+
 protected:
     static Wait waitFor(c10::intrusive_ptr<c10d::Work> work)
     {

@@ -35,6 +35,7 @@ public:
     Wait reduceScatter(torch::Tensor, torch::Tensor) override { return note("reduceScatter"); }
     Wait allGather(torch::Tensor, torch::Tensor) override { return note("allGather"); }
     Wait broadcast(torch::Tensor, std::int64_t) override { return note("broadcast"); }
+    InPlaceShards* inPlace(const torch::Tensor&) override { return nullptr; }
     void abort() override
     {
         const std::scoped_lock lock(m_mutex);

@@ -63,6 +63,7 @@ public:
     Wait reduceScatter(torch::Tensor, torch::Tensor) override { return [] {}; }
     Wait allGather(torch::Tensor, torch::Tensor) override { return [] {}; }
     Wait broadcast(torch::Tensor, std::int64_t) override { return [] {}; }
+    distributed::InPlaceShards* inPlace(const torch::Tensor&) override { return nullptr; }
     void abort() override
     {
         m_isAborted = true;
