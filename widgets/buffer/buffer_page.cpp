@@ -124,7 +124,7 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     , m_difficulty(new CurveTile(theme(), QStringLiteral("plotBufferDifficulty"), tr("Difficulty of entries"), { tr("training step"), tr("share of entries") }, this, CurveStyle::Stacked))
     , m_map(new MapTile(theme(), QStringLiteral("plotAgeReward"), tr("Age and reward of entries"), { tr("age (steps)"), tr("mean reward") }, tr("groups"), this))
     , m_ratios(new BarTile(theme(), QStringLiteral("plotRatios"), tr("Importance ratio, fresh and replayed"), { tr("ratio of new to behaviour policy"), tr("share of tokens") }, this))
-    , m_switchedOff(new QLabel(tr("This run trains without a replay buffer: every group is generated, used once and dropped. "
+    , m_switchedOff(new QLabel(tr("This run trains without a replay buffer: every group is generated, used once and dropped.\n"
                                   "A run with replay.enabled = true (Configure, section replay) trains again on groups of earlier steps, and this screen shows them."),
           this))
     , m_entriesLabel(new QLabel(this))
