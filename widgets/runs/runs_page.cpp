@@ -131,6 +131,7 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
 void RunsPage::buildTable()
 {
     styleTable(m_table, QStringLiteral("runsTable"), tr("Runs of the project"));
+    m_table->setTextElideMode(Qt::ElideMiddle); // runs of one series differ at the end of their names
     m_model->setColumns(makeColumns());
     m_table->setModel(m_model);
     m_table->setSortingEnabled(true);
