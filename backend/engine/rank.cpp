@@ -163,7 +163,8 @@ RankResult train(const Start& start, RunParts& parts, Session& session, launch::
     } else
         journal.addEvent(0, store::EventLevel::Info, "started",
             concat(parts.prompts->prompts.size(), " prompts, ", model::parameterCount(parts.model->config()), " parameters, ",
-                config.run.dtype, " on ", config.run.devices.front(), ", ", at::get_num_threads(), " threads",
+                config.run.dtype, " on ", config.run.devices.front(), ", ", at::get_num_threads(),
+                at::get_num_threads() == 1 ? " thread" : " threads",
                 parts.crew->size() > 1 ? concat(" on each of ", parts.crew->size(), " ranks, through ", parts.meeting.through) : std::string()));
     for (const store::Event& finding : parts.dataFindings)
         journal.addEvent(finding);
