@@ -4,6 +4,7 @@
 #include "backend/core/error.h"
 #include "backend/core/files.h"
 #include "backend/core/text.h"
+#include "backend/engine/stored_groups.h"
 #include "backend/launch/run_folder.h"
 #include "backend/store/publication.h"
 

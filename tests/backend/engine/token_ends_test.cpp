@@ -1,5 +1,5 @@
 // Where each token ends in the text: what the window colours token by token.
-#include "backend/engine/step_record.h"
+#include "backend/engine/stored_groups.h"
 #include "tests/support/fixtures.h"
 
 #include <gmock/gmock.h>
