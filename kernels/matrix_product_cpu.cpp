@@ -2,22 +2,11 @@
 // at a time, or copied likewise when its rows are not contiguous. A tile of C stays in registers for one block of the depth.
 #include "kernels/matrix_product_cpu.h"
 
-#include "kernels/simd.h"
+#include "kernels/register_tile.h"
 
 namespace midpoint::kernels::MIDPOINT_ISA {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kRows = 8; // 8 x 3 sums, 3 of B, operands of A from memory
-constexpr int kVectors = 3;
-#elif defined(__AVX2__)
-constexpr int kRows = 6; // 6 x 2 sums, 2 of B, 1 of A
-constexpr int kVectors = 2;
-#else
-constexpr int kRows = 4;
-constexpr int kVectors = 2;
-#endif
-constexpr std::int64_t kPanel = kVectors * kLanes;
 // Together in the second cache: a block of B of 480 x 256 numbers, one of A of 256 x 256.
 constexpr std::int64_t kMostDepth = 256;
 constexpr std::int64_t kBlockColumns = 480 / kPanel * kPanel;

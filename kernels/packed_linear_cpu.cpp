@@ -2,22 +2,11 @@
 // is one input, or two neighbouring ones for the bf16 instructions. Outputs beyond the last are zeros up to a whole vector.
 #include "kernels/packed_linear_cpu.h"
 
-#include "kernels/simd.h"
+#include "kernels/register_tile.h"
 
 namespace midpoint::kernels::MIDPOINT_ISA {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int kRows = 8; // 8 x 3 sums, 3 weights, operands from memory
-constexpr int kVectors = 3;
-#elif defined(__AVX2__)
-constexpr int kRows = 6; // 6 x 2 sums, 2 weights, 1 operand
-constexpr int kVectors = 2;
-#else
-constexpr int kRows = 4;
-constexpr int kVectors = 2;
-#endif
-constexpr std::int64_t kPanel = kVectors * kLanes;
 constexpr std::int64_t kPrefetchSteps = 16;
 
 // How a step of T is multiplied: `Step` values of x by kLanes outputs.
