@@ -9,6 +9,7 @@
 #include "backend/launch/run_state.h"
 #include "backend/store/rollout_store.h"
 #include "backend/store/run_reader.h"
+#include "backend/store/time_to_target.h"
 
 #include <algorithm>
 #include <cstring>
@@ -241,6 +242,24 @@ json inspectPrompts(const fs::path& path)
     return content;
 }
 
+json inspectTimeToTarget(const fs::path& path)
+{
+    const store::TimeToTarget result = store::readTimeToTarget(path);
+    json targets = json::array();
+    for (const store::Target& target : result.targets)
+        targets.push_back(concat(fixed(target.accuracy, 3), target.isPlateau ? concat(", the plateau of ", result.baseline) : ""));
+    json methods = json::object(); // how many runs reached each target
+    for (const store::MethodResult& method : result.methods) {
+        std::vector<std::string> reached;
+        for (const store::ToTarget& toTarget : method.toTarget)
+            reached.push_back(concat(toTarget.reached, " of ", method.counted));
+        const std::int64_t missing = std::ssize(method.runs) - method.counted;
+        methods[method.name] = join(reached, ", ") + (missing > 0 ? concat("; ", missing, " missing") : "");
+    }
+    return { { "kind", "time-to-target result" }, { "metric", result.metric }, { "baseline", result.baseline }, { "targets", std::move(targets) },
+        { "methods", std::move(methods) } };
+}
+
 json inspectConfig(const fs::path& path)
 {
     const config::LoadedConfig loaded = config::loadConfig(path);
@@ -273,6 +292,8 @@ Inspection inspectPath(const fs::path& path)
     }
     if (extension == ".jsonl" || extension == ".parquet")
         return { inspectPrompts(path) };
+    if (extension == ".db" && store::isTimeToTargetFile(path))
+        return { inspectTimeToTarget(path) };
     if (extension == ".db") {
         json content = inspectDatabase(path);
         content["kind"] = "run database";

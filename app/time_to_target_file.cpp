@@ -50,6 +50,11 @@ public:
         }
         return values;
     }
+    const toml::node* take(const std::string& key)
+    {
+        m_known.push_back(key);
+        return m_table.get(key);
+    }
     void allow(const std::string& key) { m_known.push_back(key); }
     void refuseUnknown() const
     {
@@ -72,6 +77,49 @@ private:
     std::string m_file;
     std::vector<std::string> m_known;
 };
+
+std::string found(const toml::node& node)
+{
+    if (const auto text = node.value<std::string>())
+        return concat("'", *text, "'");
+    if (const auto number = node.value<double>())
+        return shortest(*number);
+    return "something else";
+}
+
+// "plateau" is nothing: it is found when the baseline has run.
+std::optional<double> readTarget(const Keys& keys, const std::string& key, const toml::node& node, bool isAccuracy)
+{
+    if (node.value<std::string>() == std::optional<std::string>("plateau"))
+        return std::nullopt;
+    const auto value = node.value<double>();
+    if (!value || (isAccuracy && !(*value > 0.0 && *value <= 1.0)))
+        keys.fail(node, concat(key, ": expected \"plateau\" or ", isAccuracy ? "an accuracy in (0, 1]" : "a number", ", found ", found(node)));
+    return value;
+}
+
+std::vector<std::optional<double>> readTargets(Keys& keys, bool isAccuracy)
+{
+    const toml::node* one = keys.take("target");
+    const toml::node* several = keys.take("targets");
+    if (one != nullptr && several != nullptr)
+        keys.fail(*several, "targets: expected target or targets, found both");
+    if (one != nullptr)
+        return { readTarget(keys, "target", *one, isAccuracy) };
+    if (several == nullptr)
+        return { std::nullopt };
+    const toml::array* items = several->as_array();
+    if (items == nullptr || items->empty())
+        keys.fail(*several, "targets: expected a list with \"plateau\" or numbers, such as [\"plateau\", 0.92]");
+    std::vector<std::optional<double>> targets;
+    for (const toml::node& item : *items) {
+        const std::optional<double> target = readTarget(keys, "targets", item, isAccuracy);
+        if (std::find(targets.begin(), targets.end(), target) != targets.end())
+            keys.fail(item, concat("targets: expected each once, found ", found(item), " twice"));
+        targets.push_back(target);
+    }
+    return targets;
+}
 
 PlannedMethod readMethod(const toml::table& table, const std::filesystem::path& file, const std::vector<std::string>& shared)
 {
@@ -118,8 +166,8 @@ TimeToTargetPlan readTimeToTargetPlan(const std::filesystem::path& file)
     Keys keys(root, file.string());
     TimeToTargetPlan plan;
     plan.rule.baseline = keys.find<std::string>("baseline", "the name of a method").value_or("");
-    plan.rule.target = keys.find<double>("target", "a number");
     plan.rule.metric = keys.find<std::string>("metric", "a text").value_or("");
+    plan.rule.targets = readTargets(keys, plan.rule.metric.empty() || plan.rule.metric.find("/acc/") != std::string::npos);
     plan.rule.smoothing = keys.find<double>("smoothing", "a number").value_or(plan.rule.smoothing);
     plan.seeds = keys.list<std::int64_t>("seeds", "integers");
     plan.scanOverrides = keys.list<std::string>("scan_overrides", "texts \"key=value\"");

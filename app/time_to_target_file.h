@@ -2,6 +2,7 @@
 //
 //   baseline = "grpo"                  ratios are to it, and its plateau is the target
 //   target = 0.85                      instead of the plateau
+//   targets = ["plateau", 0.92]        or several: everything is reported to each
 //   metric = "val-core/heldout/acc/mean@2"     otherwise the held-out accuracy that all runs have
 //   smoothing = 0.5                    weight of the neighbours in the mean over evaluations, to both sides
 //   seeds = [1, 2, 3]

@@ -19,31 +19,48 @@ namespace {
 
 namespace fs = std::filesystem;
 
+enum class Doing { TrainAndReport, ReportOnly };
+
+// What all runs of a call share.
+struct Bench {
+    TimeToTargetPlan plan;
+    fs::path runs;
+    Doing doing = Doing::TrainAndReport;
+    LogSink& log;
+};
+
+// How the run in a folder differs from what the plan asks for; empty if it does not, or there is none.
+std::string otherSettings(const fs::path& folder, const config::LoadedConfig& asked)
+{
+    std::error_code error;
+    if (!fs::exists(folder / "resolved.toml", error))
+        return {};
+    const auto others = config::differences(config::loadConfig(folder / "resolved.toml").config, asked.config);
+    if (others.empty())
+        return {};
+    return concat("holds a run with other settings than the file asks for now (", others.front().key, ": found ", others.front().left, ", expected ",
+        others.front().right, others.size() > 1 ? concat("; and ", others.size() - 1, " more") : std::string(), ")");
+}
+
+std::optional<launch::ExitRecord> exitOf(const fs::path& folder)
+{
+    std::error_code error;
+    return fs::is_directory(folder, error) ? launch::readExitRecord(launch::RunFolder::open(folder)) : std::nullopt;
+}
+
 // Trains one run to its end, or goes on with it, or finds it finished; what went wrong, or an empty text. A stop on request is
 // Error{Cancelled}: the next call goes on where it was.
-std::string trainRun(const PlannedMethod& method, const Words& more, const fs::path& folder, LogSink& log)
+std::string trainRun(const config::LoadedConfig& loaded, const fs::path& config, const fs::path& folder, LogSink& log)
 {
-    Words overrides = method.overrides;
-    overrides.insert(overrides.end(), more.begin(), more.end());
-    const config::LoadedConfig loaded = config::loadConfig(method.config, overrides);
     config::requireFiles(loaded);
+    if (const std::string other = otherSettings(folder, loaded); !other.empty())
+        throw Error(ErrorKind::Data, concat(folder.string(), ": ", other, "; remove the folder or choose another --runs"));
+    if (const auto record = exitOf(folder); record && record->outcome == launch::Outcome::Finished)
+        return {};
     launch::SupervisorOptions run;
     run.runFolder = folder;
-    run.configText = readFile(method.config);
+    run.configText = readFile(config);
     run.resolvedText = config::resolvedToml(loaded);
-    std::error_code error;
-    if (fs::exists(folder / "resolved.toml", error)) {
-        const auto others = config::differences(config::loadConfig(folder / "resolved.toml").config, loaded.config);
-        if (!others.empty())
-            throw Error(ErrorKind::Data, concat(folder.string(), ": holds a run with other settings than the file asks for now (", others.front().key,
-                                             ": found ", others.front().left, ", expected ", others.front().right, others.size() > 1
-                                                 ? concat("; and ", others.size() - 1, " more")
-                                                 : std::string(),
-                                             "); remove the folder or choose another --runs"));
-        const auto record = launch::readExitRecord(launch::RunFolder::open(folder));
-        if (record && record->outcome == launch::Outcome::Finished)
-            return {};
-    }
     run.ranks = static_cast<std::int64_t>(loaded.config.run.devices.size());
     run.rankCommand = { launch::executablePath().string(), "rank", "--run", "{run}", "--resume", "auto" };
     run.onProgress = [](std::string_view text) { std::cerr << text << std::flush; };
@@ -53,25 +70,73 @@ std::string trainRun(const PlannedMethod& method, const Words& more, const fs::p
     return record.outcome == launch::Outcome::Failed ? record.reason : std::string();
 }
 
-std::vector<store::RateTrial> tryLearningRates(const PlannedMethod& method, const TimeToTargetPlan& plan, const fs::path& runs, LogSink& log)
+// A run as it lies there; one that cannot be understood is missing, with the error as the reason.
+store::MethodRun foundRun(std::int64_t seed, const fs::path& folder, const config::LoadedConfig& asked)
+try {
+    store::MethodRun run { seed, folder, store::RunEnd::Missing, {} };
+    if (!launch::isRunFolder(folder)) {
+        run.reason = concat("not trained yet (", folder.string(), ")");
+        return run;
+    }
+    if (const std::string other = otherSettings(folder, asked); !other.empty()) {
+        run.reason = concat(folder.string(), " ", other);
+        return run;
+    }
+    const auto record = exitOf(folder);
+    if (!record || record->outcome == launch::Outcome::Stopped) {
+        run.reason = record ? concat("stopped after step ", record->lastStep, " (", folder.string(), ")") : concat("not finished (", folder.string(), ")");
+        return run;
+    }
+    run.end = record->outcome == launch::Outcome::Finished ? store::RunEnd::Complete : store::RunEnd::Failed;
+    run.reason = run.end == store::RunEnd::Failed ? record->reason : std::string();
+    return run;
+} catch (const Error& error) {
+    return { seed, folder, store::RunEnd::Missing, error.what() };
+}
+
+store::MethodRun makeRun(const Bench& bench, const PlannedMethod& method, const Words& more, std::int64_t seed, const fs::path& folder)
+{
+    Words overrides = method.overrides;
+    overrides.insert(overrides.end(), more.begin(), more.end());
+    overrides.push_back(concat("run.seed=", seed));
+    const config::LoadedConfig loaded = config::loadConfig(method.config, overrides);
+    if (bench.doing == Doing::ReportOnly)
+        return foundRun(seed, folder, loaded);
+    std::cerr << folder.lexically_relative(bench.runs).string() << "\n";
+    store::MethodRun run { seed, folder, store::RunEnd::Complete, trainRun(loaded, method.config, folder, bench.log) };
+    if (!run.reason.empty()) {
+        run.end = store::RunEnd::Failed;
+        bench.log.warning(concat(folder.string(), " failed: ", run.reason));
+    }
+    return run;
+}
+
+std::vector<store::RateTrial> tryLearningRates(const Bench& bench, const PlannedMethod& method)
 {
     std::vector<store::RateTrial> trials;
     for (const double rate : method.learningRates) {
-        store::RateTrial trial { rate, {} };
-        for (const std::int64_t seed : plan.scanSeeds) {
-            store::MethodRun run { seed, runs / method.name / concat("scan-lr-", shortest(rate), "-seed-", seed), {} };
-            Words overrides = plan.scanOverrides;
-            overrides.push_back(concat("run.seed=", seed));
+        store::RateTrial& trial = trials.emplace_back();
+        trial.learningRate = rate;
+        for (const std::int64_t seed : bench.plan.scanSeeds) {
+            Words overrides = bench.plan.scanOverrides;
             overrides.push_back(concat("optimizer.learning_rate=", shortest(rate)));
-            std::cerr << method.name << ", learning rate " << shortest(rate) << ", seed " << seed << "\n";
-            run.failure = trainRun(method, overrides, run.folder, log);
-            if (!run.failure.empty())
-                log.warning(concat(method.name, " with learning rate ", shortest(rate), " failed: ", run.failure));
-            trial.runs.push_back(std::move(run));
+            const fs::path folder = bench.runs / method.name / concat("scan-lr-", shortest(rate), "-seed-", seed);
+            trial.runs.push_back({ makeRun(bench, method, overrides, seed, folder), store::kMissing });
         }
-        trials.push_back(std::move(trial));
     }
     return trials;
+}
+
+fs::path folderOf(const Bench& bench, const PlannedMethod& method, std::int64_t seed) { return bench.runs / method.name / concat("seed-", seed); }
+
+// Where trials are gone: the rate that the runs were made with.
+std::optional<double> rateOfRuns(const Bench& bench, const PlannedMethod& method)
+{
+    std::error_code error;
+    for (const std::int64_t seed : bench.plan.seeds)
+        if (const fs::path file = folderOf(bench, method, seed) / "resolved.toml"; fs::exists(file, error))
+            return config::loadConfig(file).config.optimizer.learningRate;
+    return std::nullopt;
 }
 
 std::optional<double> rateOf(const std::vector<store::Method>& done, const std::string& name)
@@ -82,30 +147,44 @@ std::optional<double> rateOf(const std::vector<store::Method>& done, const std::
     return std::nullopt;
 }
 
-store::Method runMethod(
-    const PlannedMethod& planned, const TimeToTargetPlan& plan, const std::vector<store::Method>& done, const fs::path& runs, LogSink& log)
+store::Method makeMethod(const Bench& bench, const PlannedMethod& planned, const std::vector<store::Method>& done)
 {
     store::Method method;
     method.name = planned.name;
     method.setupSeconds = planned.setupSeconds;
     if (!planned.learningRates.empty()) {
-        method.trials = tryLearningRates(planned, plan, runs, log);
-        method.learningRate = store::chooseLearningRate(method.trials, plan.rule.metric);
+        method.trials = tryLearningRates(bench, planned);
+        method.learningRate = store::chooseLearningRate(method.trials, bench.plan.rule.metric);
+        if (!method.learningRate)
+            method.learningRate = rateOfRuns(bench, planned);
     } else {
         method.learningRate = rateOf(done, planned.learningRateOf);
     }
     Words overrides;
     if (method.learningRate)
         overrides.push_back(concat("optimizer.learning_rate=", shortest(*method.learningRate)));
-    for (const std::int64_t seed : plan.seeds) {
-        store::MethodRun run { seed, runs / planned.name / concat("seed-", seed), {} };
-        Words own = overrides;
-        own.push_back(concat("run.seed=", seed));
-        std::cerr << planned.name << ", seed " << seed << "\n";
-        run.failure = trainRun(planned, own, run.folder, log);
-        method.runs.push_back(std::move(run));
-    }
+    for (const std::int64_t seed : bench.plan.seeds)
+        method.runs.push_back(makeRun(bench, planned, overrides, seed, folderOf(bench, planned, seed)));
     return method;
+}
+
+// What is missing, for the terminal: a report of half a benchmark says so before its tables.
+void sayWhatIsMissing(const std::vector<store::Method>& methods)
+{
+    for (const store::Method& method : methods) {
+        std::size_t missingTrials = 0;
+        std::size_t trials = 0;
+        for (const store::RateTrial& trial : method.trials) {
+            trials += trial.runs.size();
+            missingTrials += static_cast<std::size_t>(std::ranges::count_if(
+                trial.runs, [](const store::RateTrialRun& each) { return each.run.end == store::RunEnd::Missing; }));
+        }
+        if (missingTrials > 0)
+            std::cerr << method.name << ": " << missingTrials << " of " << trials << " trials of learning rates are missing\n";
+        for (const store::MethodRun& run : method.runs)
+            if (run.end == store::RunEnd::Missing)
+                std::cerr << method.name << ", seed " << run.seed << ": " << run.reason << "\n";
+    }
 }
 
 void keepOnly(TimeToTargetPlan& plan, const Words& names)
@@ -130,12 +209,14 @@ int benchTimeToTarget(const Words& words)
     std::string runs;
     Words methods;
     bool asJson = false;
+    bool reportOnly = false;
     CommandLine line("bench time-to-target",
         "Trains several methods with several seeds, one run after the other, and compares what each spent to the same held-out accuracy. "
-        "Goes on where it was stopped. Leaves results.json, results.md and results.db beside the runs.");
+        "Goes on where it was stopped. Leaves results.json, results.md and results.db beside the runs; the window opens results.db.");
     line.add("FILE", file, "Methods, seeds and target (TOML; projects/*/time-to-target.toml are examples)")->required();
     line.add("--runs", runs, "Folder of the runs (otherwise runs/ and the name of the file's folder)");
     line.add("--method", methods, "Only these methods, the baseline, and those whose learning rate they have");
+    line.flag("--report-only", reportOnly, "Train nothing: write the results of the runs that are finished, and name those that are missing");
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))
         return 0;
@@ -144,16 +225,20 @@ int benchTimeToTarget(const Words& words)
     TimeToTargetPlan plan = readTimeToTargetPlan(path);
     keepOnly(plan, methods);
     const fs::path folder = runs.empty() ? fs::absolute(fs::path("runs") / path.parent_path().filename() / path.stem()) : fs::absolute(runs);
+    if (reportOnly)
+        requireExisting("--runs", folder);
     createFolders(folder);
     fs::current_path(path.parent_path()); // paths in overrides stand in the file, so they are relative to it
     const std::unique_ptr<LogSink> log = makeStderrSink(LogLevel::Warning);
-    std::vector<store::Method> results;
+    const Bench bench { plan, folder.lexically_normal(), reportOnly ? Doing::ReportOnly : Doing::TrainAndReport, *log };
+    std::vector<store::Method> made;
     for (const PlannedMethod& method : plan.methods)
-        results.push_back(runMethod(method, plan, results, folder.lexically_normal(), *log));
-    const store::TimeToTarget result = store::timeToTarget(results, plan.rule);
+        made.push_back(makeMethod(bench, method, made));
+    sayWhatIsMissing(made);
+    const store::TimeToTarget result = store::timeToTarget(made, plan.rule);
     writeFileAtomically(folder / "results.json", store::renderJson(result) + "\n");
     writeFileAtomically(folder / "results.md", store::renderText(result));
-    store::writeDatabase(result, folder / "results.db");
+    store::writeTimeToTarget(result, folder / "results.db");
     std::cout << (asJson ? store::renderJson(result) + "\n" : store::renderText(result));
     return 0;
 }

@@ -2,7 +2,6 @@
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
-#include "backend/store/metric_catalogue.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,9 +13,6 @@
 namespace midpoint::store {
 namespace {
 
-constexpr std::string_view kAccuracyPattern = "val-core/*/acc/mean@*";
-constexpr double kMsPerSecond = 1000.0;
-
 void flatten(const toml::node& node, const std::string& key, std::map<std::string, std::string>& out)
 {
     if (const toml::table* table = node.as_table()) {
@@ -27,100 +23,6 @@ void flatten(const toml::node& node, const std::string& key, std::map<std::strin
     std::ostringstream text;
     node.visit([&](const auto& value) { text << value; });
     out[key] = text.str();
-}
-
-// A cumulative counter at a (fractional) step: linear between the steps around it, 0 before the first.
-double counterAt(const Series& counter, double step)
-{
-    if (counter.steps.empty())
-        return kMissing;
-    double lastStep = 0.0;
-    double lastValue = 0.0;
-    for (std::size_t i = 0; i < counter.steps.size(); ++i) {
-        const auto here = static_cast<double>(counter.steps[i]);
-        if (here >= step) {
-            const double share = here > lastStep ? (step - lastStep) / (here - lastStep) : 1.0;
-            return lastValue + share * (counter.values[i] - lastValue);
-        }
-        lastStep = here;
-        lastValue = counter.values[i];
-    }
-    return lastValue;
-}
-
-// Wall seconds at each step since the first, without the pauses between segments.
-Series wallClock(const RunReader& reader)
-{
-    Series clock;
-    double elapsed = 0.0;
-    std::int64_t lastMs = 0;
-    std::int64_t lastSegment = -1;
-    for (const StepTime& time : reader.steps()) {
-        if (time.segment == lastSegment)
-            elapsed += static_cast<double>(time.wallMs - lastMs) / kMsPerSecond;
-        lastMs = time.wallMs;
-        lastSegment = time.segment;
-        clock.steps.push_back(time.step);
-        clock.values.push_back(elapsed);
-    }
-    return clock;
-}
-
-// One run, read once.
-struct RunCurves {
-    Series accuracy;
-    Series rollouts;
-    Series generated;
-    Series trained;
-    Series trainSeconds;
-    Series wall;
-    Series cpuSeconds;
-
-    Cost at(double step) const
-    {
-        return { step, counterAt(rollouts, step), counterAt(generated, step), counterAt(trained, step), counterAt(trainSeconds, step),
-                 counterAt(wall, step), counterAt(cpuSeconds, step) };
-    }
-};
-
-RunCurves readCurves(const RunReader& reader, const std::string& metric)
-{
-    RunCurves curves;
-    curves.accuracy = reader.series(metric);
-    curves.rollouts = reader.series("budget/rollouts");
-    curves.generated = reader.series("budget/generated_tokens");
-    curves.trained = reader.series("budget/trained_tokens");
-    curves.trainSeconds = reader.series("budget/train_seconds");
-    curves.wall = wallClock(reader);
-    curves.cpuSeconds = reader.series("budget/cpu_seconds");
-    for (std::size_t i = curves.accuracy.values.size(); i-- > 0;) {
-        if (std::isnan(curves.accuracy.values[i])) {
-            curves.accuracy.values.erase(curves.accuracy.values.begin() + static_cast<std::ptrdiff_t>(i));
-            curves.accuracy.steps.erase(curves.accuracy.steps.begin() + static_cast<std::ptrdiff_t>(i));
-        }
-    }
-    if (curves.accuracy.steps.empty())
-        throw Error(ErrorKind::Data, concat(reader.path().string(), ": expected evaluations '", metric, "', found none; set eval.every_steps"));
-    return curves;
-}
-
-std::string sharedAccuracy(const std::vector<std::unique_ptr<RunReader>>& readers)
-{
-    std::map<std::string, std::size_t> counts;
-    for (const auto& reader : readers)
-        for (const MetricName& name : reader->metricNames())
-            if (matchesPattern(kAccuracyPattern, name.name))
-                ++counts[name.name];
-    for (const auto& [name, count] : counts)
-        if (count == readers.size())
-            return name;
-    for (const auto& reader : readers) {
-        const auto names = reader->metricNames();
-        if (std::ranges::none_of(names, [](const MetricName& name) { return matchesPattern(kAccuracyPattern, name.name); }))
-            throw Error(ErrorKind::Data, concat(reader->path().string(), ": expected a held-out accuracy (", kAccuracyPattern,
-                                                "), found none; the run has no evaluation"));
-    }
-    throw Error(ErrorKind::Data, "the runs were evaluated on different sets: expected a held-out accuracy that all of them have");
 }
 
 // Without an evaluation that late: the last one.

@@ -1,7 +1,7 @@
 // `midpoint compare RUN...`: what each run spent until it reached the same held-out accuracy, and how their settings differ.
 #pragma once
 
-#include "backend/store/run_reader.h"
+#include "backend/store/run_curves.h"
 
 #include <filesystem>
 #include <optional>
@@ -16,17 +16,6 @@ struct CompareOptions {
     std::optional<double> target;  // empty: the lowest of the runs' final smoothed accuracies, which all of them reached
     double smoothing = 0.5;        // weight of the past in the exponential mean over evaluations; 0: none
     bool looksAhead = false;       // smooth to both sides, with what a run showed later: no lag
-};
-
-// What was spent when a level was first reached. NaN: not recorded.
-struct Cost {
-    double step = kMissing; // between two evaluations: interpolated
-    double rollouts = kMissing;
-    double generatedTokens = kMissing;
-    double trainedTokens = kMissing;
-    double trainSeconds = kMissing;  // steps alone
-    double totalSeconds = kMissing;  // wall time since the first step, evaluation and checkpoints included, pauses between resumes not
-    double cpuSeconds = kMissing;    // processor time of the steps
 };
 
 struct RunComparison {

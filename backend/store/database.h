@@ -26,6 +26,7 @@ struct FileKind {
 inline constexpr FileKind kRunDatabase { 0x4d50524e, 1, "run database", "run.db" };
 inline constexpr FileKind kRolloutDatabase { 0x4d50524f, 1, "rollout database", "rollouts.db", kRunDatabase.applicationId };
 inline constexpr FileKind kProjectDatabase { 0x4d505052, 1, "project database", "project.db" };
+inline constexpr FileKind kTimeToTargetDatabase { 0x4d505054, 1, "time-to-target result", "results.db" };
 
 // Throws Error{Store}: path, what was being done, what SQLite says and what to do.
 [[noreturn]] void failStore(const std::filesystem::path& path, std::string_view action, const SQLite::Exception& cause);

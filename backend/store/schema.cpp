@@ -68,6 +68,25 @@ CREATE TABLE settings(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE drafts(name TEXT PRIMARY KEY, text TEXT NOT NULL, changed_ms INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 
+// The names of costs are those of nameOf(Quantity). Never is infinity, not known is NULL.
+#define MIDPOINT_COSTS "steps REAL, rollouts REAL, generated_tokens REAL, trained_tokens REAL, cpu_seconds REAL, train_seconds REAL, total_seconds REAL"
+const char* const kTimeToTargetSchema = R"sql(
+CREATE TABLE benchmark(metric TEXT NOT NULL, smoothing REAL NOT NULL, baseline TEXT NOT NULL);
+CREATE TABLE targets(target INTEGER PRIMARY KEY, accuracy REAL NOT NULL, is_plateau INTEGER NOT NULL);
+CREATE TABLE methods(method INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, learning_rate REAL, setup_seconds REAL NOT NULL);
+CREATE TABLE rate_trials(trial INTEGER PRIMARY KEY, method INTEGER NOT NULL, learning_rate REAL NOT NULL, accuracy REAL);
+CREATE TABLE rate_trial_runs(trial INTEGER NOT NULL, seed INTEGER NOT NULL, folder TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+    accuracy REAL);
+CREATE TABLE runs(run INTEGER PRIMARY KEY, method INTEGER NOT NULL, seed INTEGER NOT NULL, folder TEXT NOT NULL, state TEXT NOT NULL,
+    reason TEXT NOT NULL, final_accuracy REAL, best_accuracy REAL, evaluation_seconds REAL, oracle_seconds REAL, generation_seconds REAL,
+    update_seconds REAL, choice_seconds REAL, rest_seconds REAL, )sql" MIDPOINT_COSTS R"sql();
+CREATE TABLE run_targets(run INTEGER NOT NULL, target INTEGER NOT NULL, )sql" MIDPOINT_COSTS R"sql(, PRIMARY KEY(run, target)) WITHOUT ROWID;
+CREATE TABLE evaluations(id INTEGER PRIMARY KEY, run INTEGER NOT NULL, accuracy REAL, smoothed REAL, )sql" MIDPOINT_COSTS R"sql();
+CREATE TABLE over_seeds(method INTEGER NOT NULL, target INTEGER, quantity TEXT NOT NULL, median REAL, lowest REAL, highest REAL, saved REAL,
+    saved_is_at_least INTEGER);
+)sql";
+#undef MIDPOINT_COSTS
+
 const std::vector<const char*>& runMigrations()
 {
     static const std::vector<const char*> migrations; // version 1 is the first

@@ -8,6 +8,7 @@ namespace midpoint::store {
 extern const char* const kRunSchema;
 extern const char* const kRolloutSchema;
 extern const char* const kProjectSchema;
+extern const char* const kTimeToTargetSchema; // written anew as a whole: no migrations
 
 // migrations[v - 1] takes a file from version v to v + 1. A new version needs a migration here, its number in FileKind, and a file
 // of the old version under tests/bwc.

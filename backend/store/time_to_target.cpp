@@ -2,7 +2,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
-#include "backend/store/database.h"
+#include "backend/store/compare.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,141 +13,166 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-const char* const kSchema = R"sql(
-CREATE TABLE benchmark(metric TEXT NOT NULL, target REAL NOT NULL, baseline TEXT NOT NULL, is_plateau INTEGER NOT NULL);
-CREATE TABLE method(name TEXT PRIMARY KEY, learning_rate REAL, setup_seconds REAL NOT NULL, seeds INTEGER NOT NULL, reached INTEGER NOT NULL,
-    final_median REAL, final_lowest REAL, final_highest REAL, evaluation_seconds REAL);
-CREATE TABLE method_run(method TEXT NOT NULL, seed INTEGER NOT NULL, folder TEXT NOT NULL, failure TEXT NOT NULL, final_smoothed REAL,
-    best REAL, step REAL, rollouts REAL, generated_tokens REAL, trained_tokens REAL, train_seconds REAL, cpu_seconds REAL,
-    PRIMARY KEY(method, seed));
-)sql";
-const char* const kInsertBenchmark = "INSERT INTO benchmark VALUES(?, ?, ?, ?)";
-const char* const kInsertMethod = "INSERT INTO method VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)";
-const char* const kInsertRun = "INSERT INTO method_run VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+// One complete run, read once: targets are looked up in it.
+struct ReadRun {
+    RunCurves curves;
+    std::vector<double> smooth;
+    std::int64_t lastStep = 0;
+};
 
-std::vector<std::filesystem::path> completeFolders(const Method& method)
-{
-    std::vector<std::filesystem::path> folders;
-    for (const MethodRun& run : method.runs)
-        if (run.failure.empty())
-            folders.push_back(run.folder);
-    return folders;
-}
+using ReadRuns = std::vector<std::vector<std::optional<ReadRun>>>; // by method and run; nothing: not complete
 
 std::string sharedMetric(const std::vector<Method>& methods)
 {
-    std::vector<std::filesystem::path> all;
+    std::vector<std::unique_ptr<RunReader>> readers;
     for (const Method& method : methods)
-        for (const auto& folder : completeFolders(method))
-            all.push_back(folder);
-    if (all.empty())
+        for (const MethodRun& run : method.runs)
+            if (run.end == RunEnd::Complete)
+                readers.push_back(std::make_unique<RunReader>(run.folder));
+    if (readers.empty())
         throw Error(ErrorKind::Data, "time-to-target: no run is complete, so there is nothing to compare");
-    return compareRuns(all).metric;
+    return sharedAccuracy(readers);
 }
 
-double plateauOf(const std::vector<Method>& methods, const TargetRule& rule, const std::string& metric)
+ReadRun readRun(const std::filesystem::path& folder, const std::string& metric, double smoothing)
 {
+    const RunReader reader(folder);
+    ReadRun run;
+    run.curves = readCurves(reader, metric);
+    run.smooth = smoothedBothSides(run.curves.accuracy.values, smoothing);
+    run.lastStep = reader.progress().lastStep.value_or(0);
+    return run;
+}
+
+ReadRuns readRuns(const std::vector<Method>& methods, const std::string& metric, double smoothing)
+{
+    ReadRuns all;
     for (const Method& method : methods) {
-        if (method.name != rule.baseline)
-            continue;
-        const auto folders = completeFolders(method);
-        if (folders.empty())
-            break;
-        double sum = 0.0;
-        for (const RunComparison& run : compareRuns(folders, { metric, std::nullopt, rule.smoothing, true }).runs)
-            sum += run.finalSmoothed;
-        return sum / static_cast<double>(folders.size());
+        auto& runs = all.emplace_back();
+        for (const MethodRun& run : method.runs)
+            runs.push_back(run.end == RunEnd::Complete ? std::optional(readRun(run.folder, metric, smoothing)) : std::nullopt);
     }
-    throw Error(ErrorKind::Data,
-        concat("time-to-target: expected a complete run of the baseline '", rule.baseline, "', found none; its plateau is the target"));
+    return all;
 }
 
-OverSeeds gather(const std::vector<RunComparison>& runs, double Cost::*field)
+double plateauOf(const std::vector<Method>& methods, const ReadRuns& runs, const std::string& baseline)
 {
-    std::vector<double> values;
-    for (const RunComparison& run : runs)
-        values.push_back(run.toTarget ? (*run.toTarget).*field : kNever);
-    return overSeeds(std::move(values));
+    double sum = 0.0;
+    std::int64_t count = 0;
+    for (std::size_t i = 0; i < methods.size(); ++i)
+        for (const auto& run : runs[i])
+            if (methods[i].name == baseline && run) {
+                sum += run->smooth.back();
+                ++count;
+            }
+    if (count == 0)
+        throw Error(ErrorKind::Data,
+            concat("time-to-target: expected a complete run of the baseline '", baseline, "', found none; its plateau is the target"));
+    return sum / static_cast<double>(count);
 }
 
-MethodResult resultOf(const Method& method, const TargetRule& rule, const TimeToTarget& frame)
+RunResult resultOf(const MethodRun& planned, const std::optional<ReadRun>& read, const std::vector<Target>& targets)
 {
-    MethodResult result;
-    result.method = method;
-    const auto folders = completeFolders(method);
-    if (folders.empty())
+    RunResult result;
+    result.run = planned;
+    result.toTarget.resize(targets.size());
+    if (!read)
         return result;
-    result.runs = compareRuns(folders, { frame.metric, frame.target, rule.smoothing, true }).runs;
-    std::vector<double> finals;
-    std::vector<double> bests;
-    std::vector<double> evaluations;
-    for (const RunComparison& run : result.runs) {
-        result.reached += run.toTarget ? 1 : 0;
-        finals.push_back(run.finalSmoothed);
-        bests.push_back(run.bestAccuracy);
-        const auto spent = RunReader(run.path).series("budget/evaluation_seconds");
-        evaluations.push_back(spent.values.empty() ? 0.0 : spent.values.back());
-    }
-    result.steps = gather(result.runs, &Cost::step);
-    result.rollouts = gather(result.runs, &Cost::rollouts);
-    result.generatedTokens = gather(result.runs, &Cost::generatedTokens);
-    result.trainedTokens = gather(result.runs, &Cost::trainedTokens);
-    result.trainSeconds = gather(result.runs, &Cost::trainSeconds);
-    result.cpuSeconds = gather(result.runs, &Cost::cpuSeconds);
-    result.finalAccuracy = overSeeds(std::move(finals));
-    result.bestAccuracy = overSeeds(std::move(bests));
-    result.evaluationSeconds = overSeeds(std::move(evaluations)).median;
+    const Series& accuracy = read->curves.accuracy;
+    for (std::size_t i = 0; i < targets.size(); ++i)
+        if (const auto step = firstCrossing(accuracy.steps, read->smooth, targets[i].accuracy))
+            result.toTarget[i] = read->curves.at(*step);
+    result.total = read->curves.at(static_cast<double>(read->lastStep));
+    result.split = read->curves.split;
+    result.evaluationSeconds = read->curves.evaluationSeconds;
+    result.oracleSeconds = read->curves.oracleSeconds;
+    result.finalAccuracy = read->smooth.back();
+    result.bestAccuracy = std::ranges::max(accuracy.values);
+    for (std::size_t i = 0; i < accuracy.steps.size(); ++i)
+        result.curve.push_back({ read->curves.at(static_cast<double>(accuracy.steps[i])), accuracy.values[i], read->smooth[i] });
     return result;
 }
 
-void bindReal(SQLite::Statement& statement, int index, double value)
+// Over complete runs.
+template <typename Get>
+OverSeeds gather(const MethodResult& method, Get get)
 {
-    if (std::isfinite(value))
-        statement.bind(index, value);
-    else
-        statement.bind(index); // NULL: not known, or the target was not reached
+    std::vector<double> values;
+    for (const RunResult& run : method.runs)
+        if (run.run.end == RunEnd::Complete)
+            values.push_back(get(run));
+    return overSeeds(std::move(values));
 }
 
-void insertRuns(SQLite::Database& database, const MethodResult& result)
+ToTarget toTarget(const MethodResult& method, std::size_t target)
 {
-    std::size_t next = 0; // complete runs stand in result.runs in order
-    for (const MethodRun& run : result.method.runs) {
-        const RunComparison* compared = run.failure.empty() ? &result.runs[next++] : nullptr;
-        const Cost cost = compared != nullptr && compared->toTarget ? *compared->toTarget : Cost {};
-        SQLite::Statement insert(database, kInsertRun);
-        insert.bind(1, result.method.name);
-        insert.bind(2, run.seed);
-        insert.bind(3, run.folder.string());
-        insert.bind(4, run.failure);
-        bindReal(insert, 5, compared != nullptr ? compared->finalSmoothed : kMissing);
-        bindReal(insert, 6, compared != nullptr ? compared->bestAccuracy : kMissing);
-        int column = 7;
-        for (const double value : { cost.step, cost.rollouts, cost.generatedTokens, cost.trainedTokens, cost.trainSeconds, cost.cpuSeconds })
-            bindReal(insert, column++, value);
-        insert.exec();
+    ToTarget result;
+    for (const RunResult& run : method.runs)
+        result.reached += run.toTarget[target] ? 1 : 0;
+    for (const Quantity quantity : kQuantities) {
+        std::vector<double> spent;
+        std::vector<double> atLeast;
+        for (const RunResult& run : method.runs) {
+            if (run.run.end == RunEnd::Missing)
+                continue;
+            const std::optional<Cost>& cost = run.toTarget[target];
+            spent.push_back(cost ? valueOf(*cost, quantity) : kNever);
+            atLeast.push_back(cost ? spent.back() : run.run.end == RunEnd::Failed ? 0.0 : valueOf(run.total, quantity));
+        }
+        result.spent.quantities[static_cast<std::size_t>(quantity)] = overSeeds(std::move(spent));
+        result.atLeast.quantities[static_cast<std::size_t>(quantity)] = overSeeds(std::move(atLeast));
     }
-}
-
-void insertMethod(SQLite::Database& database, const MethodResult& result)
-{
-    SQLite::Statement insert(database, kInsertMethod);
-    insert.bind(1, result.method.name);
-    bindReal(insert, 2, result.method.learningRate.value_or(kMissing));
-    insert.bind(3, result.method.setupSeconds);
-    insert.bind(4, static_cast<std::int64_t>(result.method.runs.size()));
-    insert.bind(5, result.reached);
-    bindReal(insert, 6, result.finalAccuracy.median);
-    bindReal(insert, 7, result.finalAccuracy.lowest);
-    bindReal(insert, 8, result.finalAccuracy.highest);
-    bindReal(insert, 9, result.evaluationSeconds);
-    insert.exec();
-    insertRuns(database, result);
+    return result;
 }
 
 } // namespace
 
+const char* nameOf(RunEnd end)
+{
+    return end == RunEnd::Complete ? "complete" : end == RunEnd::Failed ? "failed" : "missing";
+}
+
+const char* nameOf(Quantity quantity)
+{
+    switch (quantity) {
+    case Quantity::Steps:
+        return "steps";
+    case Quantity::Rollouts:
+        return "rollouts";
+    case Quantity::GeneratedTokens:
+        return "generated_tokens";
+    case Quantity::TrainedTokens:
+        return "trained_tokens";
+    case Quantity::CpuSeconds:
+        return "cpu_seconds";
+    case Quantity::TrainSeconds:
+        break;
+    }
+    return "train_seconds";
+}
+
+double valueOf(const Cost& cost, Quantity quantity)
+{
+    switch (quantity) {
+    case Quantity::Steps:
+        return cost.step;
+    case Quantity::Rollouts:
+        return cost.rollouts;
+    case Quantity::GeneratedTokens:
+        return cost.generatedTokens;
+    case Quantity::TrainedTokens:
+        return cost.trainedTokens;
+    case Quantity::CpuSeconds:
+        return cost.cpuSeconds;
+    case Quantity::TrainSeconds:
+        break;
+    }
+    return cost.trainSeconds;
+}
+
 OverSeeds overSeeds(std::vector<double> values)
 {
+    std::erase_if(values, [](double value) { return std::isnan(value); });
     if (values.empty())
         return {};
     std::sort(values.begin(), values.end());
@@ -156,17 +181,58 @@ OverSeeds overSeeds(std::vector<double> values)
     return { median, values.front(), values.back() };
 }
 
-double chooseLearningRate(std::vector<RateTrial>& trials, const std::string& metric)
+std::optional<Saving> saved(const ToTarget& own, const ToTarget& baseline, Quantity quantity)
 {
+    const double spent = own.spent.of(quantity).median;
+    const bool isAtLeast = std::isinf(baseline.spent.of(quantity).median);
+    const double compared = (isAtLeast ? baseline.atLeast : baseline.spent).of(quantity).median;
+    if (!std::isfinite(spent) || !(compared > 0.0))
+        return std::nullopt;
+    return Saving { 1.0 - spent / compared, isAtLeast };
+}
+
+const MethodResult* baselineOf(const TimeToTarget& result)
+{
+    const auto found = std::ranges::find(result.methods, result.baseline, &MethodResult::name);
+    return found == result.methods.end() ? nullptr : &*found;
+}
+
+void summarise(MethodResult& method, std::size_t targets)
+{
+    method.counted = std::ranges::count_if(method.runs, [](const RunResult& run) { return run.run.end != RunEnd::Missing; });
+    method.toTarget.clear();
+    for (std::size_t target = 0; target < targets; ++target)
+        method.toTarget.push_back(toTarget(method, target));
+    for (const Quantity quantity : kQuantities)
+        method.wholeRuns.quantities[static_cast<std::size_t>(quantity)]
+            = gather(method, [quantity](const RunResult& run) { return valueOf(run.total, quantity); });
+    const auto share = [&](double WallSplit::*part) {
+        return gather(method, [part](const RunResult& run) { return run.split.*part / run.split.total(); });
+    };
+    method.split = { share(&WallSplit::generation), share(&WallSplit::update), share(&WallSplit::choice), share(&WallSplit::rest) };
+    method.finalAccuracy = gather(method, [](const RunResult& run) { return run.finalAccuracy; });
+    method.bestAccuracy = gather(method, [](const RunResult& run) { return run.bestAccuracy; });
+    method.evaluationSeconds = gather(method, [](const RunResult& run) { return run.evaluationSeconds; });
+    method.oracleSeconds = gather(method, [](const RunResult& run) { return run.oracleSeconds; });
+}
+
+std::optional<double> chooseLearningRate(std::vector<RateTrial>& trials, const std::string& metric)
+{
+    bool isWhole = !trials.empty();
     for (RateTrial& trial : trials) {
         double sum = 0.0;
-        for (const MethodRun& run : trial.runs)
-            if (run.failure.empty()) {
-                const std::vector<std::filesystem::path> one = { run.folder };
-                sum += compareRuns(one, { metric, std::nullopt, 0.0, false }).runs.front().lateAccuracy;
-            }
+        for (RateTrialRun& each : trial.runs) {
+            const std::vector<std::filesystem::path> one = { each.run.folder };
+            each.lateAccuracy = each.run.end == RunEnd::Complete ? compareRuns(one, { metric, std::nullopt, 0.0, false }).runs.front().lateAccuracy
+                : each.run.end == RunEnd::Failed                 ? 0.0
+                                                                 : kMissing;
+            isWhole = isWhole && each.run.end != RunEnd::Missing;
+            sum += each.lateAccuracy;
+        }
         trial.accuracy = trial.runs.empty() ? 0.0 : sum / static_cast<double>(trial.runs.size());
     }
+    if (!isWhole)
+        return std::nullopt;
     return std::ranges::max_element(trials, {}, &RateTrial::accuracy)->learningRate;
 }
 
@@ -174,36 +240,24 @@ TimeToTarget timeToTarget(const std::vector<Method>& methods, const TargetRule& 
 {
     TimeToTarget result;
     result.metric = rule.metric.empty() ? sharedMetric(methods) : rule.metric;
+    result.smoothing = rule.smoothing;
     result.baseline = rule.baseline;
-    result.isPlateau = !rule.target.has_value();
-    result.target = rule.target ? *rule.target : plateauOf(methods, rule, result.metric);
-    for (const Method& method : methods)
-        result.methods.push_back(resultOf(method, rule, result));
+    const ReadRuns runs = readRuns(methods, result.metric, rule.smoothing);
+    for (const std::optional<double>& target : rule.targets)
+        result.targets.push_back(target ? Target { *target, false } : Target { plateauOf(methods, runs, rule.baseline), true });
+    for (std::size_t i = 0; i < methods.size(); ++i) {
+        const Method& method = methods[i];
+        MethodResult made;
+        made.name = method.name;
+        made.learningRate = method.learningRate;
+        made.trials = method.trials;
+        made.setupSeconds = method.setupSeconds;
+        for (std::size_t j = 0; j < method.runs.size(); ++j)
+            made.runs.push_back(resultOf(method.runs[j], runs[i][j], result.targets));
+        summarise(made, result.targets.size());
+        result.methods.push_back(std::move(made));
+    }
     return result;
-}
-
-void writeDatabase(const TimeToTarget& result, const std::filesystem::path& file)
-{
-    const std::filesystem::path partial = file.string() + ".partial";
-    std::error_code error;
-    std::filesystem::remove(partial, error);
-    guarded(partial, "write the results", [&] {
-        SQLite::Database database(partial.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-        SQLite::Transaction transaction(database);
-        database.exec(kSchema);
-        SQLite::Statement insert(database, kInsertBenchmark);
-        insert.bind(1, result.metric);
-        insert.bind(2, result.target);
-        insert.bind(3, result.baseline);
-        insert.bind(4, result.isPlateau ? 1 : 0);
-        insert.exec();
-        for (const MethodResult& method : result.methods)
-            insertMethod(database, method);
-        transaction.commit();
-    });
-    std::filesystem::rename(partial, file, error);
-    if (error)
-        throw Error(ErrorKind::Io, concat(file.string(), ": cannot be replaced: ", error.message()));
 }
 
 } // namespace midpoint::store

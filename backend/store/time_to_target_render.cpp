@@ -1,15 +1,15 @@
-// The result of `midpoint bench time-to-target` as a table for people and as JSON.
+// The result of `midpoint bench time-to-target` for people: one table per target, what whole runs spent, everything that is in no
+// table, and the paper's own figures.
 #include "backend/core/text.h"
+#include "backend/store/published_savings.h"
 #include "backend/store/time_to_target.h"
 
 #include <cmath>
 #include <functional>
-#include <nlohmann/json.hpp>
 
 namespace midpoint::store {
 namespace {
 
-using nlohmann::json;
 using Row = std::vector<std::string>;
 using Format = std::function<std::string(double)>;
 
@@ -22,20 +22,47 @@ std::string cell(const OverSeeds& values, const Format& format)
     return one(values.median) + (values.lowest == values.highest ? "" : range);
 }
 
-// What was saved against the baseline, by the medians.
-std::string saving(const OverSeeds& own, const OverSeeds& baseline)
+std::string percent(double share) { return fixed(100.0 * share, 0) + " %"; }
+
+std::string savedCell(const ToTarget& own, const ToTarget* baseline, Quantity quantity)
 {
-    if (!std::isfinite(own.median) || !std::isfinite(baseline.median) || baseline.median <= 0.0)
-        return "-";
-    return fixed(100.0 * (1.0 - own.median / baseline.median), 0) + " %";
+    const auto saving = baseline != nullptr ? saved(own, *baseline, quantity) : std::nullopt;
+    return saving ? concat(saving->isAtLeast ? "≥ " : "", percent(saving->share)) : "-";
 }
 
-const MethodResult* baselineOf(const TimeToTarget& result)
+std::string accuracy(double value) { return fixed(value, 3); }
+std::string steps(double value) { return fixed(value, 1); }
+
+Format formatOf(Quantity quantity)
 {
-    for (const MethodResult& method : result.methods)
-        if (method.method.name == result.baseline)
-            return &method;
-    return nullptr;
+    switch (quantity) {
+    case Quantity::Steps:
+        return steps;
+    case Quantity::CpuSeconds:
+    case Quantity::TrainSeconds:
+        return formatDuration;
+    default:
+        return formatCount;
+    }
+}
+
+const char* titleOf(Quantity quantity)
+{
+    switch (quantity) {
+    case Quantity::Steps:
+        return "steps";
+    case Quantity::Rollouts:
+        return "rollouts";
+    case Quantity::GeneratedTokens:
+        return "generated";
+    case Quantity::TrainedTokens:
+        return "trained";
+    case Quantity::CpuSeconds:
+        return "CPU time";
+    case Quantity::TrainSeconds:
+        break;
+    }
+    return "wall time";
 }
 
 std::string markdown(const std::vector<Row>& rows)
@@ -49,107 +76,120 @@ std::string markdown(const std::vector<Row>& rows)
     return out;
 }
 
-json toJson(const OverSeeds& values)
+std::string title(const MethodResult& method)
 {
-    const auto number = [](double value) { return std::isfinite(value) ? json(value) : json(); };
-    return { { "median", number(values.median) }, { "lowest", number(values.lowest) }, { "highest", number(values.highest) } };
+    return method.name + (method.learningRate ? concat(" (lr ", shortest(*method.learningRate), ")") : "");
 }
 
-json toJson(const Cost& cost)
+std::string targetTable(const TimeToTarget& result, std::size_t target)
 {
-    return { { "step", cost.step }, { "rollouts", cost.rollouts }, { "generated_tokens", cost.generatedTokens },
-        { "trained_tokens", cost.trainedTokens }, { "train_seconds", cost.trainSeconds }, { "cpu_seconds", cost.cpuSeconds } };
+    const MethodResult* baseline = baselineOf(result);
+    std::vector<Row> rows = { { "method", "reached" } };
+    for (const Quantity quantity : kQuantities)
+        rows.front().push_back(titleOf(quantity));
+    for (const Quantity quantity : kQuantities)
+        if (quantity != Quantity::Steps)
+            rows.front().push_back(concat("saved: ", titleOf(quantity)));
+    rows.front().push_back("end");
+    for (const MethodResult& method : result.methods) {
+        const ToTarget& own = method.toTarget[target];
+        Row row = { title(method), concat(own.reached, " of ", method.counted) };
+        for (const Quantity quantity : kQuantities)
+            row.push_back(cell(own.spent.of(quantity), formatOf(quantity)));
+        for (const Quantity quantity : kQuantities)
+            if (quantity != Quantity::Steps)
+                row.push_back(savedCell(own, baseline != nullptr ? &baseline->toTarget[target] : nullptr, quantity));
+        row.push_back(cell(method.finalAccuracy, accuracy));
+        rows.push_back(std::move(row));
+    }
+    const Target& level = result.targets[target];
+    return concat("## To ", fixed(level.accuracy, 3), level.isPlateau ? concat(", the plateau of ", result.baseline) : "", "\n\n", markdown(rows));
 }
 
-std::string trialsText(const Method& method)
+std::string wholeRunTable(const TimeToTarget& result)
+{
+    std::vector<Row> rows = { { "method", "end", "best" } };
+    for (const Quantity quantity : kQuantities)
+        rows.front().push_back(titleOf(quantity));
+    for (const char* part : { "generation", "update", "choice", "rest", "evaluation" })
+        rows.front().push_back(part);
+    for (const MethodResult& method : result.methods) {
+        Row row = { title(method), cell(method.finalAccuracy, accuracy), cell(method.bestAccuracy, accuracy) };
+        for (const Quantity quantity : kQuantities)
+            row.push_back(cell(method.wholeRuns.of(quantity), quantity == Quantity::Steps ? Format([](double value) { return fixed(value, 0); })
+                                                                                        : formatOf(quantity)));
+        for (const OverSeeds* share : { &method.split.generation, &method.split.update, &method.split.choice, &method.split.rest })
+            row.push_back(std::isnan(share->median) ? "-" : percent(share->median));
+        row.push_back(std::isnan(method.evaluationSeconds.median) ? "-" : formatDuration(method.evaluationSeconds.median));
+        rows.push_back(std::move(row));
+    }
+    return "## What whole runs spent\n\nThe budget that the end was reached with. Of the wall time of the steps: generation of rollouts; update, with the "
+           "scoring of replayed rows; choice of prompts, with the rollouts of references; the rest is grading and recording. "
+           "Evaluation is in no other column.\n\n"
+        + markdown(rows);
+}
+
+std::string trialsText(const MethodResult& method)
 {
     std::vector<std::string> texts;
     for (const RateTrial& trial : method.trials)
-        texts.push_back(concat(shortest(trial.learningRate), " ", fixed(trial.accuracy, 3)));
+        texts.push_back(concat(shortest(trial.learningRate), " ", std::isnan(trial.accuracy) ? "-" : fixed(trial.accuracy, 3)));
     return join(texts, ", ");
 }
 
-json trialsJson(const Method& method)
+void addRun(const MethodRun& run, const std::string& what, std::string& out)
 {
-    json trials = json::array();
-    for (const RateTrial& trial : method.trials) {
-        json runs = json::array();
-        for (const MethodRun& run : trial.runs)
-            runs.push_back({ { "seed", run.seed }, { "folder", run.folder.string() }, { "failure", run.failure } });
-        trials.push_back({ { "learning_rate", trial.learningRate }, { "late_accuracy", trial.accuracy }, { "runs", std::move(runs) } });
-    }
-    return trials;
+    if (run.end == RunEnd::Failed)
+        out += concat("- ", what, ", seed ", run.seed, " failed and counts as one that reaches nothing: ", run.reason, "\n");
+    else if (run.end == RunEnd::Missing)
+        out += concat("- ", what, ", seed ", run.seed, " is missing: ", run.reason, "\n");
 }
 
-json runJson(const MethodResult& result)
+std::string notInTheTables(const TimeToTarget& result)
 {
-    json runs = json::array();
-    std::size_t next = 0;
-    for (const MethodRun& run : result.method.runs) {
-        json item = { { "seed", run.seed }, { "folder", run.folder.string() } };
-        if (!run.failure.empty()) {
-            item["failure"] = run.failure;
-        } else {
-            const RunComparison& compared = result.runs[next++];
-            item["final_smoothed"] = compared.finalSmoothed;
-            item["best"] = compared.bestAccuracy;
-            item["to_target"] = compared.toTarget ? toJson(*compared.toTarget) : json();
-            item["whole_run"] = toJson(compared.total);
-        }
-        runs.push_back(std::move(item));
+    std::string out;
+    for (const MethodResult& method : result.methods) {
+        if (!method.trials.empty())
+            out += concat("- ", method.name, ", learning rates tried (accuracy over the second half): ", trialsText(method), "\n");
+        if (method.setupSeconds > 0.0)
+            out += concat("- ", method.name, ": ", formatDuration(method.setupSeconds), " of preparation, not in the tables\n");
+        if (method.oracleSeconds.median > 0.0)
+            out += concat("- ", method.name, ": ", formatDuration(method.oracleSeconds.median), " of fresh measurements, not in the tables\n");
+        for (const RateTrial& trial : method.trials)
+            for (const RateTrialRun& run : trial.runs)
+                addRun(run.run, concat(method.name, " with learning rate ", shortest(trial.learningRate)), out);
+        for (const RunResult& run : method.runs)
+            addRun(run.run, method.name, out);
     }
-    return runs;
+    return out.empty() ? out : "## Beside the tables\n\n" + out;
+}
+
+std::string paperTable()
+{
+    std::vector<Row> rows = { { "model", "pool", "steps saved", "time per step saved", "saved in total" } };
+    for (const PublishedSaving& each : kPublishedSavings)
+        rows.push_back({ std::string(each.model), std::string(each.pool), fixed(100.0 * each.stepsSaved, 0) + " %",
+            fixed(100.0 * each.timePerStepSaved, 0) + " %", fixed(100.0 * each.saved, 0) + " %" });
+    return "## For comparison: what the paper reports\n\nDOTS + rollout replay against GRPO as published, time to GRPO's final accuracy after 60 steps "
+           "(arXiv 2506.05316). The paper's own, on its models and eight GPUs; none of these runs was repeated here.\n\n"
+        + markdown(rows);
 }
 
 } // namespace
 
 std::string renderText(const TimeToTarget& result)
 {
-    const MethodResult* baseline = baselineOf(result);
-    std::vector<Row> rows = { { "method", "reached", "steps", "generated", "trained", "CPU time", "wall time", "saved: generated",
-        "saved: trained", "saved: CPU", "saved: wall", "end" } };
-    const Format accuracy = [](double value) { return fixed(value, 3); };
-    for (const MethodResult& method : result.methods) {
-        Row row = { method.method.name + (method.method.learningRate ? concat(" (lr ", shortest(*method.method.learningRate), ")") : ""),
-            concat(method.reached, " of ", method.method.runs.size()), cell(method.steps, [](double value) { return fixed(value, 1); }),
-            cell(method.generatedTokens, formatCount), cell(method.trainedTokens, formatCount), cell(method.cpuSeconds, formatDuration),
-            cell(method.trainSeconds, formatDuration) };
-        for (OverSeeds MethodResult::*field : { &MethodResult::generatedTokens, &MethodResult::trainedTokens, &MethodResult::cpuSeconds,
-                 &MethodResult::trainSeconds })
-            row.push_back(baseline != nullptr ? saving(method.*field, baseline->*field) : "-");
-        row.push_back(cell(method.finalAccuracy, accuracy));
-        rows.push_back(std::move(row));
-    }
-    std::string text = concat("To ", fixed(result.target, 3), result.isPlateau ? concat(" (the plateau of ", result.baseline, ")") : "", " of ",
-        result.metric, ", smoothed; median over seeds [lowest, highest]; evaluation apart.\n\n", markdown(rows));
-    for (const MethodResult& method : result.methods) {
-        if (!method.method.trials.empty())
-            text += concat("\n", method.method.name, ", learning rates tried (accuracy over the second half): ", trialsText(method.method));
-        if (method.method.setupSeconds > 0.0)
-            text += concat("\n", method.method.name, ": ", formatDuration(method.method.setupSeconds), " of preparation, not in the table");
-        for (const MethodRun& run : method.method.runs)
-            if (!run.failure.empty())
-                text += concat("\n", method.method.name, ", seed ", run.seed, " is missing: ", run.failure);
-    }
-    return text + "\n";
-}
-
-std::string renderJson(const TimeToTarget& result)
-{
-    json methods = json::array();
-    for (const MethodResult& method : result.methods)
-        methods.push_back({ { "name", method.method.name },
-            { "learning_rate", method.method.learningRate ? json(*method.method.learningRate) : json() },
-            { "learning_rate_trials", trialsJson(method.method) },
-            { "setup_seconds", method.method.setupSeconds }, { "seeds", method.method.runs.size() }, { "reached", method.reached },
-            { "steps", toJson(method.steps) }, { "rollouts", toJson(method.rollouts) },
-            { "generated_tokens", toJson(method.generatedTokens) }, { "trained_tokens", toJson(method.trainedTokens) },
-            { "train_seconds", toJson(method.trainSeconds) }, { "cpu_seconds", toJson(method.cpuSeconds) },
-            { "final_accuracy", toJson(method.finalAccuracy) }, { "best_accuracy", toJson(method.bestAccuracy) },
-            { "evaluation_seconds", method.evaluationSeconds }, { "runs", runJson(method) } });
-    const json root = { { "metric", result.metric }, { "target", result.target }, { "is_plateau", result.isPlateau },
-        { "baseline", result.baseline }, { "methods", std::move(methods) } };
-    return root.dump(2, ' ', false, json::error_handler_t::replace);
+    std::vector<std::string> parts;
+    parts.push_back(concat("# Time to target\n\n", result.metric, ", smoothed to both sides (", shortest(result.smoothing),
+        "); median over seeds [lowest, highest]; saved: against ", result.baseline,
+        ", by the medians (≥: its median never got there, and what its runs spent in all stands for it); evaluation apart.\n"));
+    for (std::size_t target = 0; target < result.targets.size(); ++target)
+        parts.push_back(targetTable(result, target));
+    parts.push_back(wholeRunTable(result));
+    if (std::string beside = notInTheTables(result); !beside.empty())
+        parts.push_back(std::move(beside));
+    parts.push_back(paperTable());
+    return join(parts, "\n");
 }
 
 } // namespace midpoint::store

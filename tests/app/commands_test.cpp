@@ -1,6 +1,8 @@
 // What commands print and return when they are used well, as far as no model is needed.
 #include "backend/config/resolved.h"
+#include "backend/core/text.h"
 #include "backend/store/run_writer.h"
+#include "backend/store/time_to_target.h"
 #include "tests/app/process.h"
 #include "tests/support/fixtures.h"
 
@@ -146,6 +148,12 @@ TEST_F(InFolder, TimeToTarget_BadFiles_NameFileAndLine)
         { "seeds = [1]\n[[method]]\nname = \"a\"\nconfig = \"x\"\nlearning_rate_of = \"b\"\n", "file.toml:2: learning_rate_of: expected a method with" },
         { "seeds = \"1\"\n", "seeds: expected a list of integers" },
         { "seeds = [\n", "file.toml:" },
+        { "seeds = [1]\ntarget = \"grpo\"\n", "file.toml:2: target: expected \"plateau\" or an accuracy in (0, 1], found 'grpo'" },
+        { "seeds = [1]\ntarget = 85\n", "file.toml:2: target: expected \"plateau\" or an accuracy in (0, 1], found 85" },
+        { "seeds = [1]\ntargets = [0.9,\n  true]\n", "file.toml:3: targets: expected \"plateau\" or an accuracy in (0, 1]" },
+        { "seeds = [1]\ntargets = [0.9, 0.9]\n", "targets: expected each once, found 0.9 twice" },
+        { "seeds = [1]\ntargets = []\n", "such as [\"plateau\", 0.92]" },
+        { "seeds = [1]\ntarget = 0.9\ntargets = [0.8]\n", "file.toml:3: targets: expected target or targets, found both" },
     };
     for (const auto& [text, expected] : cases) {
         write(m_folder / "file.toml", text);
@@ -184,6 +192,68 @@ TEST_F(InFolder, TimeToTarget_FolderOfARun_IsTakenByItsValuesNotByTheirText)
     EXPECT_THAT(other.err, HasSubstr("runs/a/seed-1: holds a run with other settings than the file asks for now (optimizer.learning_rate: found 1e-04, "
                                      "expected 2e-04)"));
     EXPECT_THAT(plan("0.0001").err, Not(HasSubstr("other settings")));
+}
+
+TEST_F(InFolder, TimeToTarget_ReportOnly_WritesWhatIsThereAndNamesWhatIsMissing)
+{
+    writeProject();
+    write(m_folder / "file.toml", "seeds = [1, 2, 3, 4]\ntargets = [\"plateau\", 0.35]\nscan_seeds = [9]\n[[method]]\nname = \"a\"\nconfig = \"run.toml\"\n"
+                                  "learning_rates = [1e-4, 2e-4]\n");
+    const auto report = [&](std::vector<std::string> more = {}) {
+        std::vector<std::string> words = { "bench", "time-to-target", "file.toml", "--runs", "runs", "--report-only" };
+        words.insert(words.end(), more.begin(), more.end());
+        return run(words);
+    };
+    EXPECT_THAT(report().err, HasSubstr("--runs: no such file or folder"));
+    std::filesystem::create_directories(m_folder / "runs");
+    const Finished nothing = report();
+    EXPECT_EQ(nothing.code, 1);
+    EXPECT_THAT(nothing.err, AllOf(HasSubstr("a: 2 of 2 trials of learning rates are missing"), HasSubstr("a, seed 2: not trained yet"), HasSubstr("no run is complete")));
+
+    const auto finish = [&](int seed, const std::string& outcome, const std::string& rate) {
+        const std::filesystem::path folder = m_folder / "runs/a" / concat("seed-", seed);
+        std::filesystem::create_directories(folder);
+        {
+            store::RunWriterOptions options;
+            options.folder = folder;
+            store::RunWriter writer(options);
+            for (std::int64_t step = 0; step <= 2; ++step) {
+                store::StepRecord record;
+                record.step = step;
+                record.metrics = { { "val-core/held/acc/mean@1", 0.2 * static_cast<double>(step + 1) }, { "budget/generated_tokens", 10.0 * static_cast<double>(step) } };
+                writer.commitStep(record);
+            }
+            writer.finish();
+        }
+        write(folder / "resolved.toml", config::resolvedToml(config::loadConfig(m_folder / "run.toml",
+                                            std::vector<std::string> { concat("run.seed=", seed), "optimizer.learning_rate=" + rate })));
+        write(folder / "exit.json", json({ { "outcome", outcome }, { "code", 0 }, { "signal", 0 }, { "rank", 0 }, { "reason", "out of memory" },
+                                        { "last_step", 2 }, { "wall_ms", 0 }, { "host", "here" } })
+                                     .dump());
+    };
+    finish(1, "finished", "2e-4");
+    finish(2, "failed", "2e-4");
+    finish(3, "finished", "1e-4");
+    std::filesystem::create_directories(m_folder / "runs/a/seed-4");
+    write(m_folder / "runs/a/seed-4/exit.json", "{}");
+    const Finished finished = report({ "--json" });
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    const json result = json::parse(finished.out);
+    const json& method = result["methods"][0];
+    EXPECT_EQ(method["learning_rate"], 2e-4) << "the trials are gone, so it is that of the runs";
+    EXPECT_EQ(method["counted"], 2);
+    EXPECT_EQ(method["runs"][1]["reason"], "out of memory");
+    EXPECT_THAT(method["runs"][2]["reason"].get<std::string>(), HasSubstr("holds a run with other settings"));
+    EXPECT_THAT(method["runs"][3]["reason"].get<std::string>(), HasSubstr("seed-4/exit.json: expected an exit record"));
+    EXPECT_EQ(result["targets"].size(), 2U);
+    EXPECT_NEAR(method["runs"][0]["to_targets"][1]["steps"].get<double>(), 5.0 / 12.0, 1e-9);
+    const auto read = store::readTimeToTarget(m_folder / "runs/results.db");
+    EXPECT_EQ(store::renderJson(read) + "\n", finished.out);
+    EXPECT_TRUE(std::filesystem::exists(m_folder / "runs/results.md"));
+    const json inspected = runJson({ "inspect", "runs/results.db", "--json" });
+    EXPECT_EQ(inspected["kind"], "time-to-target result");
+    EXPECT_EQ(inspected["methods"]["a"], "1 of 2, 1 of 2; 2 missing");
+    EXPECT_FALSE(std::filesystem::exists(m_folder / "runs/a/scan-lr-1e-04-seed-9")) << "nothing is trained";
 }
 
 TEST_F(InFolder, Validate_GoodConfiguration_ShowsTheSums)
