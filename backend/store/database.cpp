@@ -25,7 +25,7 @@ const char* adviceFor(int code)
     case SQLITE_LOCKED:
         return "; another process holds it: close that process or try again";
     case SQLITE_FULL:
-        return "; the disk is full: free space and resume";
+        return "; the disk is full: free space and try again";
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:

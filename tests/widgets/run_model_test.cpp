@@ -5,7 +5,6 @@
 #include "tests/support/fake_run.h"
 #include "tests/support/fixtures.h"
 #include "tests/widgets/gui_test.h"
-#include "widgets/log/log_page.h"
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/project_model.h"
 #include "widgets/viewmodels/run_feed.h"
@@ -229,28 +228,6 @@ TEST(SettingsOf, ResolvedText_GivesFlatKeys)
     const std::map<std::string, std::string> byKey(settings.begin(), settings.end());
     EXPECT_EQ(byKey.at("selection.strategy"), "\"dots\"");
     EXPECT_TRUE(settingsOf("not toml [[").empty());
-}
-
-TEST(AdviseOn, Failures_NameCauseAndRemedy)
-{
-    RunHeader header;
-    header.state.kind = launch::RunStateKind::Running;
-    EXPECT_TRUE(adviseOn(header, {}).cause.isEmpty());
-    header.state = { launch::RunStateKind::Failed, "rank 0" };
-    header.exit.emplace();
-    header.exit->outcome = launch::Outcome::Failed;
-    header.exit->code = 1;
-    header.exit->rank = 0;
-    header.exit->reason = "write: No space left on device";
-    EXPECT_TRUE(adviseOn(header, {}).advice.contains(QStringLiteral("disk is full"), Qt::CaseInsensitive));
-    header.exit->reason = "killed";
-    header.exit->signal = 9;
-    EXPECT_TRUE(adviseOn(header, {}).advice.contains(QStringLiteral("out-of-memory")));
-    EXPECT_TRUE(adviseOn(header, {}).advice.contains(QStringLiteral("start it again"))) << "there is no checkpoint to resume from";
-    header.state = { launch::RunStateKind::Lost, {} };
-    EXPECT_FALSE(adviseOn(header, {}).advice.contains(QStringLiteral("Resume")));
-    header.checkpoints.emplace_back("step_000020");
-    EXPECT_TRUE(adviseOn(header, {}).advice.contains(QStringLiteral("Resume")));
 }
 
 TEST(ProjectModel, Runs_AreListedWithBestValuesAndKeepNotesAndColours)

@@ -5,6 +5,7 @@
 #include "widgets/common/action_registry.h"
 #include "widgets/common/empty_hint.h"
 #include "widgets/common/table_support.h"
+#include "widgets/log/failure_advice.h"
 #include "widgets/theme/theme.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/rows_model.h"
@@ -77,61 +78,7 @@ QString levelWord(const LogLine& line)
     return QStringLiteral("info");
 }
 
-struct KnownCause {
-    const char* mark;
-    const char* cause;
-    const char* advice;
-};
-
-constexpr KnownCause kKnownCauses[] = {
-    { "CUDA out of memory", QT_TRANSLATE_NOOP("LogPage", "The GPU ran out of memory."),
-        QT_TRANSLATE_NOOP("LogPage", "Lower batch.tokens_per_microbatch or rollout.kv_cache_megabytes, or turn on model.activation_checkpointing; then resume.") },
-    { "No space left on device", QT_TRANSLATE_NOOP("LogPage", "The disk is full."),
-        QT_TRANSLATE_NOOP("LogPage", "Free space (old checkpoints, rollouts.db) and resume; the last complete checkpoint is intact.") },
-    { "NCCL", QT_TRANSLATE_NOOP("LogPage", "The ranks lost contact with each other."),
-        QT_TRANSLATE_NOOP("LogPage", "Look for the first rank that failed on the System screen, check its host and network, and resume.") },
-    { "out of memory", QT_TRANSLATE_NOOP("LogPage", "Memory ran out."),
-        QT_TRANSLATE_NOOP("LogPage", "Use fewer sequences at once (rollout.max_sequences) or smaller micro-batches, and resume.") },
-    { "non-finite", QT_TRANSLATE_NOOP("LogPage", "The loss or the gradient was not a number."),
-        QT_TRANSLATE_NOOP("LogPage", "Lower optimizer.learning_rate or optimizer.gradient_clip and resume from an earlier checkpoint.") },
-};
-
 } // namespace
-
-FailureAdvice adviseOn(const RunHeader& header, const std::vector<LogLine>& lines)
-{
-    using launch::RunStateKind;
-    FailureAdvice result;
-    const RunStateKind kind = header.state.kind;
-    if (kind != RunStateKind::Failed && kind != RunStateKind::Lost && kind != RunStateKind::NoHeartbeat)
-        return result;
-    const QString state = qs(launch::describe(header.state));
-    const bool canResume = !header.checkpoints.empty();
-    std::string text = header.exit ? header.exit->reason : std::string();
-    for (std::size_t i = lines.size() > 200 ? lines.size() - 200 : 0; i < lines.size(); ++i)
-        text += "\n" + lines[i].text;
-    if (kind == RunStateKind::Lost) {
-        result.cause = LogPage::tr("LOST: the process is gone and left no record of its end: it was killed, or the machine went down.");
-        result.advice = (canResume ? LogPage::tr("Resume continues from the newest complete checkpoint.") : LogPage::tr("Start it again."))
-            + LogPage::tr(" If it happens again, look for the out-of-memory killer in the system's log (dmesg).");
-    } else if (kind == RunStateKind::NoHeartbeat) {
-        result.cause = LogPage::tr("%1: the process is there but has given no sign of life.").arg(state);
-        result.advice = LogPage::tr("It may hang in a collective or on a disk. Stop it, and %1.").arg(canResume ? LogPage::tr("resume from the newest checkpoint") : LogPage::tr("start it again"));
-    } else {
-        const QString reason = header.exit && !header.exit->reason.empty() ? qs(header.exit->reason) : state;
-        result.cause = state.contains(reason) ? state : LogPage::tr("%1: %2").arg(state, reason);
-        result.advice = header.exit && header.exit->signal == 9
-            ? LogPage::tr("Killed by signal 9, most often by the out-of-memory killer: use less memory (rollout.max_sequences, batch.tokens_per_microbatch).")
-            : LogPage::tr("Mend the cause.");
-        result.advice += canResume ? LogPage::tr(" Then resume from the newest checkpoint.") : LogPage::tr(" Then start it again.");
-    }
-    for (const KnownCause& known : kKnownCauses)
-        if (kind == RunStateKind::Failed && text.find(known.mark) != std::string::npos) {
-            result.advice = LogPage::tr(known.cause) + QLatin1Char(' ') + LogPage::tr(known.advice);
-            break;
-        }
-    return result;
-}
 
 LogPage::LogPage(Workbench& workbench, QWidget* parent)
     : Page(workbench, QStringLiteral("logPage"), parent)
@@ -425,17 +372,17 @@ void LogPage::findNext()
 
 void LogPage::refreshFailure()
 {
-    const FailureAdvice advice = adviseOn(run().header(), m_lines);
+    const FailureAdvice advice = adviseOn(run().header());
     m_failure->setVisible(!advice.cause.isEmpty());
     if (advice.cause.isEmpty())
         return;
     QString text = advice.cause + QStringLiteral("\n") + advice.advice;
     if (run().header().heartbeatAgeSeconds >= 0)
         text += tr("\nLast heartbeat %1.").arg(ago(run().header().heartbeatAgeSeconds));
-    if (run().header().checkpoints.empty())
-        text += run().header().hasDamagedCheckpoints ? tr(" No checkpoint can be used.") : tr(" No checkpoint was written: it would begin at step 0.");
-    else
+    if (!run().header().checkpoints.empty())
         text += tr(" Newest checkpoint: %1.").arg(qs(run().header().checkpoints.back()));
+    else if (!run().header().hasDamagedCheckpoints)
+        text += tr(" No checkpoint was written: it would begin at step 0.");
     m_failureText->setText(text);
 }
 

@@ -26,13 +26,6 @@ namespace midpoint::gui {
 class EmptyHint;
 class RowsModel;
 
-// What the end of a run means and what to do about it; empty for a run that is well.
-struct FailureAdvice {
-    QString cause;
-    QString advice;
-};
-FailureAdvice adviseOn(const RunHeader& header, const std::vector<LogLine>& lines);
-
 class LogPage : public Page {
     Q_OBJECT
 public:
