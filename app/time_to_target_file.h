@@ -8,7 +8,8 @@
 //   seeds = [1, 2, 3]
 //   scan_seeds = [9, 10]               on which learning rates are tried: none of those above
 //   scan_overrides = ["run.steps=24"]  for those runs alone
-//   overrides = ["run.threads=1"]      for every run; paths are relative to the file
+//   overrides = ["run.threads=1"]      for every run; paths in overrides are relative to this file,
+//                                      those in a configuration to the configuration
 //
 //   [[method]]
 //   name = "midpoint"

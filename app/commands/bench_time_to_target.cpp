@@ -213,7 +213,7 @@ int benchTimeToTarget(const Words& words)
     CommandLine line("bench time-to-target",
         "Trains several methods with several seeds, one run after the other, and compares what each spent to the same held-out accuracy. "
         "Goes on where it was stopped. Leaves results.json, results.md and results.db beside the runs; the window opens results.db.");
-    line.add("FILE", file, "Methods, seeds and target (TOML; projects/*/time-to-target.toml are examples)")->required();
+    line.add("FILE", file, "Methods, seeds and target (TOML; projects/*/time-to-target.toml are examples). Paths in it and in its overrides are relative to it")->required();
     line.add("--runs", runs, "Folder of the runs (otherwise runs/ and the name of the file's folder)");
     line.add("--method", methods, "Only these methods, the baseline, and those whose learning rate they have");
     line.flag("--report-only", reportOnly, "Train nothing: write the results of the runs that are finished, and name those that are missing");
