@@ -141,6 +141,40 @@ TEST_F(JobsTest, FoldersThatAreNoJobs_ArePassedOver)
     EXPECT_TRUE(readJobs(folder / "nowhere").empty());
 }
 
+TEST(JobOutput, IsTheFileThatTheKindWrites)
+{
+    JobRecord job;
+    job.kind = "label";
+    job.command = { "eval", "m", "--data", "d.jsonl", "--labels", "out/../labels.jsonl" };
+    EXPECT_EQ(jobOutput(job), fs::current_path() / "labels.jsonl");
+    job.command.resize(5);
+    EXPECT_TRUE(jobOutput(job).empty()) << "the option has no value";
+    job.kind = "unknown";
+    EXPECT_TRUE(jobOutput(job).empty());
+}
+
+TEST_F(ConfigureTest, Jobs_InputOfAnEarlierTimeIsNotReadyWhileAJobWritesItAnew)
+{
+    const fs::path labels = folder / "labels.jsonl";
+    test::write(labels, "of an earlier job");
+    test::write(folder / "embeddings.safetensors", "of an earlier job");
+    const launch::RunFolder job = launch::RunFolder::create(folder / "jobs" / "label");
+    test::write(job.config(), concat("kind = \"label\"\nstarted_ms = 1\ncommand = [\"eval\", \"m\", \"--labels\", \"", labels.string(), "\"]\n"));
+    std::optional<launch::RunLock> lock = launch::RunLock::acquire(job);
+    fs::create_directories(folder / "runs");
+    window->openPath(folder.path());
+    window->showScreen(QStringLiteral("configure"));
+    page()->showJobs();
+    child<QLineEdit>("job.train.embeddings")->setText(QString::fromStdString((folder / "embeddings.safetensors").string()));
+    child<QLineEdit>("job.train.labels")->setText(QString::fromStdString(labels.string()));
+    auto* start = child<QPushButton>("job.train.start");
+    ASSERT_TRUE(waitFor([&] { return start->toolTip() == QStringLiteral("Waits for labels.jsonl, which is being written."); })) << start->toolTip().toStdString();
+    EXPECT_FALSE(start->isEnabled());
+    launch::writeExitRecord(job, {});
+    lock.reset();
+    EXPECT_TRUE(waitFor([&] { return start->isEnabled(); }));
+}
+
 TEST_F(ConfigureTest, Jobs_TrainedPredictorGoesIntoTheRun)
 {
     const fs::path predictor = folder / "my predictor.safetensors";

@@ -161,9 +161,12 @@ void JobsPanel::watchInputs()
 
 QString JobsPanel::waitsFor(const Form& form) const
 {
-    for (const JobInput& input : jobInputs(*form.kind, valuesOf(form)))
+    for (const JobInput& input : jobInputs(*form.kind, valuesOf(form))) {
+        if (m_jobs.isBeingWritten(input.file))
+            return tr("Waits for %1, which is being written.").arg(qs(input.file.filename()));
         if (!m_jobs.exists(input.file))
             return tr("Waits for %1, which job %2 writes.").arg(qs(input.file.filename())).arg(input.writtenBy);
+    }
     return {};
 }
 
@@ -238,8 +241,7 @@ std::filesystem::path JobsPanel::finishedPredictor() const
     const JobRecord* job = selected();
     if (job == nullptr || job->kind != "train" || job->state.kind != launch::RunStateKind::Finished)
         return {};
-    const auto option = std::find(job->command.begin(), job->command.end(), "--out");
-    return option == job->command.end() || option + 1 == job->command.end() ? std::filesystem::path() : std::filesystem::path(*(option + 1));
+    return jobOutput(*job);
 }
 
 void JobsPanel::showLog()

@@ -90,17 +90,17 @@ const std::vector<JobKind>& jobKinds()
         { "embed", say("Embed questions"), say("A frozen model turns every question of the prompt sets into numbers."), { "predictor", "embed" },
             { { "", say("model"), say("Hugging Face folder of the backbone"), true, false, say("folder of the model") },
                 { "--data", say("prompt sets"), say(".jsonl or .parquet files, separated by ;"), true, true, say("questions.jsonl; more.parquet") },
-                { "--template", say("template"), say("auto, plain, qwen-math, chatml or llama3"), false, false, say("auto") }, { "--out", say("embeddings"), say("File to write, .safetensors") } } },
+                { "--template", say("template"), say("auto, plain, qwen-math, chatml or llama3; plain if empty"), false, false, say("plain") }, { "--out", say("embeddings"), say("File to write, .safetensors") } }, "--out" },
         { "label", say("Label questions"), say("A checkpoint answers every question some times: its success rates are what the predictor learns from. Label with several checkpoints."), { "eval" },
             { { "", say("checkpoint"), say("Checkpoint, model or run folder"), true, false, say("folder of the checkpoint") },
                 { "--data", say("prompt sets"), say(".jsonl or .parquet files, separated by ;"), true, true, say("questions.jsonl; more.parquet") },
                 { "--samples", say("answers each"), say("Responses per question"), false }, { "--policy-name", say("name"), say("Name of the model in the labels"), false },
-                { "--labels", say("labels"), say("File to write, .jsonl") }, { "", say("settings"), say("key=value, separated by ; such as data.prompt_template=plain"), false, true, say("run.threads=2; run.seed=3") } } },
+                { "--labels", say("labels"), say("File to write, .jsonl") }, { "", say("settings"), say("key=value, separated by ; such as data.prompt_template=plain"), false, true, say("run.threads=2; run.seed=3") } }, "--labels" },
         { "train", say("Train the predictor"), say("Learns success rates of questions from their embeddings and a few measured references."), { "predictor", "train" },
             { { "--embeddings", say("embeddings"), say("File of the first job"), true, false, {}, 1 },
                 { "--labels", say("labels"), say("Files of the second job, separated by ;"), true, true, {}, 2 },
                 { "--held-out", say("held out"), say("Names of models kept for early stopping, separated by ;"), false, true, say("names of models") }, { "--epochs", say("epochs"), say("Passes over the labels"), false },
-                { "--hidden-size", say("hidden size"), say("Numbers per projection"), false }, { "--out", say("predictor"), say("File to write, .safetensors") } } },
+                { "--hidden-size", say("hidden size"), say("Numbers per projection"), false }, { "--out", say("predictor"), say("File to write, .safetensors") } }, "--out" },
     };
     return kinds;
 }
@@ -132,6 +132,18 @@ std::vector<JobInput> jobInputs(const JobKind& kind, const std::vector<QString>&
             for (const QString& part : partsOf(kind.fields[i], values[i]))
                 inputs.push_back({ part.toStdString(), kind.fields[i].writtenBy });
     return inputs;
+}
+
+std::filesystem::path jobOutput(const JobRecord& job)
+{
+    const std::vector<JobKind>& kinds = jobKinds();
+    const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const JobKind& each) { return each.id == job.kind; });
+    if (kind == kinds.end())
+        return {};
+    const auto option = std::find(job.command.begin(), job.command.end(), kind->output);
+    if (option == job.command.end() || option + 1 == job.command.end())
+        return {};
+    return fs::absolute(*(option + 1)).lexically_normal();
 }
 
 std::optional<double> progressShare(const std::string& line)
@@ -200,6 +212,12 @@ void JobList::watch(std::vector<fs::path> files)
         return;
     m_watched = std::move(files);
     refresh();
+}
+
+bool JobList::isBeingWritten(const fs::path& file) const
+{
+    const fs::path wanted = fs::absolute(file).lexically_normal();
+    return std::any_of(m_jobs->begin(), m_jobs->end(), [&](const JobRecord& job) { return launch::isActive(job.state.kind) && jobOutput(job) == wanted; });
 }
 
 void JobList::start(const JobKind& kind, std::vector<std::string> command)

@@ -38,6 +38,7 @@ struct JobKind {
     QString help;
     std::vector<std::string> command; // "predictor", "embed"
     std::vector<JobField> fields;
+    std::string output; // option that names the file it writes
 };
 
 const std::vector<JobKind>& jobKinds();
@@ -61,6 +62,8 @@ struct JobRecord {
     std::int64_t startedMs = 0;
 };
 
+// The file that a job writes for others, absolute; empty for a command that names none.
+std::filesystem::path jobOutput(const JobRecord& job);
 std::optional<double> progressShare(const std::string& line); // of "12/40  ..."
 std::vector<JobRecord> readJobs(const std::filesystem::path& project); // newest first; what cannot be read is passed over
 
@@ -75,6 +78,7 @@ public:
     void refresh();                                                    // in the background
     void watch(std::vector<std::filesystem::path> files); // refresh() looks for them too
     bool exists(const std::filesystem::path& file) const { return m_existing.count(file) > 0; } // a watched one, at the last look
+    bool isBeingWritten(const std::filesystem::path& file) const; // by a job that is going on: what lies there is about to be replaced
     void start(const JobKind& kind, std::vector<std::string> command);
     void stop(const JobRecord& job);
 
