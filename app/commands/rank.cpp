@@ -48,7 +48,7 @@ int runRank(const Words& words)
         start = prepare(folder, environment, resume);
     } catch (const Error& error) {
         // The engine reports its own end; before it is there, the reason would be lost.
-        launch::HeartbeatWriter(folder, environment.rank).finish(launch::Outcome::Failed, error.what());
+        launch::HeartbeatWriter(folder, environment.rank).fail(error.what(), exitCode(error.kind()));
         throw;
     }
     const std::unique_ptr<LogSink> log = makeStderrSink(LogLevel::Info);

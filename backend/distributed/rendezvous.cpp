@@ -90,7 +90,7 @@ public:
     std::vector<Identity> waitForAll()
     {
         if (m_store->add(concat("here/", m_options.rank), 1) > 1)
-            fail(ErrorKind::Resource, concat("two ranks have the number ", m_options.rank, ": ", placeOf(m_own), ", and ",
+            fail(ErrorKind::Usage, concat("two ranks have the number ", m_options.rank, ": ", placeOf(m_own), ", and ",
                 placeOf(identityFrom(waitFor(concat("identity/", m_options.rank), "the other's identity"))),
                 "; every rank needs a number of its own (RANK, --node-rank)"));
         set(concat("identity/", m_options.rank), toText(m_own));
@@ -106,7 +106,7 @@ public:
         return ranks;
     }
 
-    [[noreturn]] void refuse(const std::string& problem) { fail(ErrorKind::Resource, concat(placeOf(m_own), " cannot take part: ", problem)); }
+    [[noreturn]] void refuse(const Error& problem) { fail(problem.kind(), concat(placeOf(m_own), " cannot take part: ", problem.what())); }
 
 private:
     c10::intrusive_ptr<c10d::Store> openStore() const
@@ -146,7 +146,7 @@ private:
         try {
             while (true) {
                 if (const auto error = read("error"); error.has_value())
-                    leave(ErrorKind::Resource, *error);
+                    leave(m_store->check({ "wrong_use" }) ? ErrorKind::Config : ErrorKind::Resource, *error);
                 if (auto text = read(key); text.has_value())
                     return *text;
                 if (systemClock().steadySeconds() > m_deadline)
@@ -168,9 +168,11 @@ private:
         return missing.empty() ? std::string() : concat(" (", join(missing, ", "), " of ", m_options.size, " have not come)");
     }
 
-    // The same words on all ranks.
+    // The same words and the same exit code on all ranks.
     [[noreturn]] void fail(ErrorKind kind, const std::string& message)
     {
+        if (exitCode(kind) == exitCode(ErrorKind::Usage))
+            set("wrong_use", "1"); // before the words, which the others wait for
         set("error", message);
         leave(kind, message);
     }
@@ -296,7 +298,7 @@ std::string disagreement(const std::vector<Identity>& ranks)
     return deviceProblem(ranks);
 }
 
-void refuse(const RendezvousOptions& options, const Identity& own, const std::string& problem) noexcept
+void refuse(const RendezvousOptions& options, const Identity& own, const Error& problem) noexcept
 {
     try {
         RendezvousOptions brief = options;

@@ -2,6 +2,7 @@
 // wait for all until a deadline, and all compare. Whatever does not fit is the same clear error on every rank.
 #pragma once
 
+#include "backend/core/error.h"
 #include "backend/distributed/communicator.h"
 
 #include <cstdint>
@@ -46,12 +47,12 @@ struct Meeting {
     std::string through; // what carries the bytes, in words
 };
 
-// Throws Error{Resource} for ranks that are missing or there twice and stores that cannot be reached or held, and Error{Config}
-// for ranks that differ.
+// Throws Error{Resource} for ranks that are missing and stores that cannot be reached or held, Error{Usage} for ranks that are there
+// twice and Error{Config} for ranks that differ. What one rank throws, the others throw with the same words and exit code.
 Meeting meet(const RendezvousOptions& options, const Identity& own, OperationObserver observer = {});
 
 // For a rank that cannot take part: the others are told why, and do not wait for it until the deadline. Does what it can.
-void refuse(const RendezvousOptions& options, const Identity& own, const std::string& problem) noexcept;
+void refuse(const RendezvousOptions& options, const Identity& own, const Error& problem) noexcept;
 
 // Nothing if all ranks agree; otherwise what differs, on which ranks.
 std::string disagreement(const std::vector<Identity>& ranks);

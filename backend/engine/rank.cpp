@@ -253,13 +253,16 @@ RankResult runRank(const RankOptions& options, Session& session)
             concat(result.reason, " after step ", result.lastStep));
         return result;
     } catch (const c10::Error& error) {
-        heartbeat.finish(launch::Outcome::Failed, error.what_without_backtrace());
+        heartbeat.fail(error.what_without_backtrace(), exitCode(ErrorKind::Internal));
         throw Error(ErrorKind::Internal, error.what_without_backtrace());
     } catch (const launch::PeerLost& error) {
         heartbeat.finishWithoutPeer(error.what());
         throw;
+    } catch (const Error& error) {
+        heartbeat.fail(error.what(), exitCode(error.kind()));
+        throw;
     } catch (const std::exception& error) {
-        heartbeat.finish(launch::Outcome::Failed, error.what());
+        heartbeat.fail(error.what(), exitCode(ErrorKind::Internal));
         throw;
     }
 }

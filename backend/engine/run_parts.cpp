@@ -155,7 +155,7 @@ void loadOrRefuse(RunParts& parts, const RankOptions& options, Session& session)
             own.rank = options.place.rank;
             own.host = launch::hostName();
             own.pid = ::getpid();
-            distributed::refuse(rendezvousOf(options, parts), own, cause.what());
+            distributed::refuse(rendezvousOf(options, parts), own, cause);
         }
         throw;
     }

@@ -29,6 +29,7 @@ std::string toText(const Heartbeat& beat)
     if (beat.outcome) {
         json["outcome"] = nameOf(*beat.outcome);
         json["reason"] = beat.reason;
+        json["code"] = beat.code;
         json["lost_peer"] = beat.lostPeer;
     }
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -57,6 +58,7 @@ std::optional<Heartbeat> beatFromText(const std::string& text)
             if (outcome == nameOf(known))
                 beat.outcome = known;
         beat.reason = json.value("reason", std::string());
+        beat.code = json.value("code", std::int64_t { beat.outcome == Outcome::Failed ? 1 : 0 });
         beat.lostPeer = json.value("lost_peer", false);
         return beat;
     } catch (const nlohmann::json::exception&) {
@@ -154,11 +156,12 @@ public:
         });
     }
 
-    void finish(Outcome outcome, std::string_view reason, bool lostPeer)
+    void finish(Outcome outcome, std::string_view reason, std::int64_t code, bool lostPeer)
     {
         change(Telling::Everybody, [&](Heartbeat& beat) {
             beat.outcome = outcome;
             beat.reason = reason;
+            beat.code = code;
             beat.lostPeer = lostPeer;
             // Where it failed is worth more than the word.
             if (outcome != Outcome::Failed)
@@ -244,8 +247,9 @@ void HeartbeatWriter::setLastStep(std::int64_t step)
 void HeartbeatWriter::beginOperation(std::string_view name, std::int64_t sequence) { m_impl->setOperation(name, sequence); }
 void HeartbeatWriter::endOperation() { m_impl->setOperation({}, -1); }
 
-void HeartbeatWriter::finish(Outcome outcome, std::string_view reason) { m_impl->finish(outcome, reason, false); }
-void HeartbeatWriter::finishWithoutPeer(std::string_view reason) { m_impl->finish(Outcome::Failed, reason, true); }
+void HeartbeatWriter::finish(Outcome outcome, std::string_view reason) { m_impl->finish(outcome, reason, 0, false); }
+void HeartbeatWriter::fail(std::string_view reason, std::int64_t code) { m_impl->finish(Outcome::Failed, reason, code, false); }
+void HeartbeatWriter::finishWithoutPeer(std::string_view reason) { m_impl->finish(Outcome::Failed, reason, 1, true); }
 
 std::vector<Heartbeat> readHeartbeats(const RunFolder& folder)
 {
@@ -267,6 +271,7 @@ void recordDeath(const RunFolder& folder, Heartbeat last, std::string_view reaso
 {
     last.outcome = Outcome::Failed;
     last.reason = reason;
+    last.code = 1;
     last.lostPeer = false;
     replaceFile(fileOf(folder, last), toText(last));
 }

@@ -32,6 +32,7 @@ struct Heartbeat {
     std::int64_t operationSinceMs = 0;
     std::optional<Outcome> outcome; // set by finish()
     std::string reason;
+    std::int64_t code = 0;          // with which it exits then
     bool lostPeer = false;          // it ended because another rank was gone
 };
 
@@ -64,8 +65,10 @@ public:
     void beginOperation(std::string_view name, std::int64_t sequence);
     void endOperation();
     void setLastStep(std::int64_t step);                      // a step is committed; the supervisor learns of it at once
-    // The last beat, written at once: how this rank ends and why. The supervisor puts it into the exit record.
+    // The last beat, written at once: how this rank ends and why. The supervisor puts it into the exit record, and those of other
+    // hosts end with the same code.
     void finish(Outcome outcome, std::string_view reason);
+    void fail(std::string_view reason, std::int64_t code);
     void finishWithoutPeer(std::string_view reason); // failed, but another rank is the reason
 
 private:

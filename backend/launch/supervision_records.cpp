@@ -88,7 +88,7 @@ std::optional<ExitRecord> Supervision::failureInFiles() const
         ExitRecord record;
         putPlace(record, beat);
         record.outcome = Outcome::Failed;
-        record.code = 1;
+        record.code = beat.code;
         record.rank = beat.rank;
         record.reason = beat.reason;
         return record;

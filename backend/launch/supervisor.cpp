@@ -38,7 +38,7 @@ ExitRecord superviseFirst(const SupervisorOptions& options, const RunFolder& fol
         record = Supervision(options, folder, folder.resolved(), log, clock).run();
     } catch (const Error& cause) {
         record.outcome = Outcome::Failed;
-        record.code = 1;
+        record.code = exitCode(cause.kind());
         record.reason = cause.what();
         record.wallMs = clock.wallMilliseconds();
         record.host = hostName();

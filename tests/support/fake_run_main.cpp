@@ -64,7 +64,7 @@ void writeLive(const Arguments& arguments)
     Wish wish = Wish::GoOn;
     while (wish == Wish::GoOn && run.nextStep() <= arguments.run.steps) {
         if (run.nextStep() == arguments.failAt) {
-            heart.finish(midpoint::launch::Outcome::Failed, "asked to fail");
+            heart.fail("asked to fail", 1);
             throw midpoint::Error(midpoint::ErrorKind::Numeric, "asked to fail");
         }
         run.writeStep();

@@ -1,6 +1,7 @@
 // Collectives, on every way that carries them, and rendezvous, with ranks as threads.
 #include "backend/distributed/communicator.h"
 
+#include "backend/core/text.h"
 #include "backend/launch/peer_lost.h"
 #include "tests/backend/distributed/rank_threads.h"
 
@@ -217,6 +218,16 @@ TEST_P(EveryWay, OperationThatNobodyJoins_EndsAtItsDeadline)
     EXPECT_THAT(errors[0], HasSubstr("(early)"));
 }
 
+// Does the work, and appends to the words of an error the code with which its process would end.
+void withExitCode(const std::function<void()>& work)
+{
+    try {
+        work();
+    } catch (const Error& error) {
+        throw Error(error.kind(), concat(error.what(), " [exit code ", exitCode(error.kind()), "]"));
+    }
+}
+
 // Starts two ranks that should not go together; both have to say the same.
 std::string refusal(const std::function<void(Identity&)>& change)
 {
@@ -225,8 +236,9 @@ std::string refusal(const std::function<void(Identity&)>& change)
         Identity own = test::identityOf(rank);
         if (rank == 1)
             change(own);
-        meet(test::optionsFor(port, rank, 2), own);
+        withExitCode([&] { meet(test::optionsFor(port, rank, 2), own); });
     });
+    EXPECT_THAT(errors[0], HasSubstr("[exit code 2]"));
     EXPECT_EQ(errors[0], errors[1]);
     return errors[0];
 }
@@ -244,9 +256,9 @@ TEST(Rendezvous, TwoRanksWithOneNumber_AreRefusedOnAllRanks)
     const test::Port port;
     const auto errors = test::runRanks(3, [&](std::int64_t thread) {
         const std::int64_t rank = std::min<std::int64_t>(thread, 1); // the second and the third are both rank 1
-        meet(test::optionsFor(port, rank, 3), test::identityOf(rank));
+        withExitCode([&] { meet(test::optionsFor(port, rank, 3), test::identityOf(rank)); });
     });
-    EXPECT_THAT(errors, Each(HasSubstr("two ranks have the number 1")));
+    EXPECT_THAT(errors, Each(AllOf(HasSubstr("two ranks have the number 1"), HasSubstr("[exit code 2]"))));
 }
 
 TEST(Rendezvous, MissingRank_IsNamedOnAllRanksAtTheDeadline)
@@ -260,19 +272,28 @@ TEST(Rendezvous, MissingRank_IsNamedOnAllRanksAtTheDeadline)
     EXPECT_THAT(errors, Each(AllOf(HasSubstr("rank 2 is missing"), HasSubstr("within 1 s"))));
 }
 
-TEST(Rendezvous, RankThatCannotTakePart_TellsTheOthersWhy)
+// Starts three ranks of which the second cannot take part.
+std::vector<std::string> refusalOf(const Error& problem)
 {
     const test::Port port;
-    const auto errors = test::runRanks(3, [&](std::int64_t rank) {
+    return test::runRanks(3, [&](std::int64_t rank) {
         const RendezvousOptions options = test::optionsFor(port, rank, 3);
         if (rank == 1)
-            refuse(options, test::identityOf(rank), "model.safetensors: expected a file, found nothing");
+            refuse(options, test::identityOf(rank), problem);
         else
-            meet(options, test::identityOf(rank));
+            withExitCode([&] { meet(options, test::identityOf(rank)); });
     });
-    EXPECT_EQ(errors[1], "");
-    for (const std::size_t other : { 0U, 2U })
-        EXPECT_THAT(errors[other], AllOf(HasSubstr("rank 1 on host1"), HasSubstr("cannot take part"), HasSubstr("model.safetensors")));
+}
+
+TEST(Rendezvous, RankThatCannotTakePart_TellsTheOthersWhyAndHowToEnd)
+{
+    for (const ErrorKind kind : { ErrorKind::Model, ErrorKind::Config }) {
+        const auto errors = refusalOf(Error(kind, "model.safetensors: expected a file, found nothing"));
+        EXPECT_EQ(errors[1], "");
+        for (const std::size_t other : { 0U, 2U })
+            EXPECT_THAT(errors[other], AllOf(HasSubstr("rank 1 on host1"), HasSubstr("cannot take part"), HasSubstr("model.safetensors"),
+                                           HasSubstr(concat("[exit code ", exitCode(kind), "]"))));
+    }
 }
 
 TEST(Rendezvous, PortInUse_IsSaidByTheRankThatWantsIt)

@@ -94,8 +94,8 @@ TEST_F(HostsTest, Hosts_WithOtherConfigurations_AreRefusedOnBoth)
     const fs::path run = m_folder / "run";
     const auto first = startHost(run, 0, { "run.seed=1" });
     const auto second = startHost(run, 1, { "run.seed=2" });
-    EXPECT_NE(first->wait(), 0);
-    EXPECT_NE(second->wait(), 0);
+    EXPECT_EQ(first->wait(), 2);
+    EXPECT_EQ(second->wait(), 2);
     EXPECT_THAT(outputOf(0), HasSubstr("the hosts differ in the configuration"));
     EXPECT_THAT(outputOf(1), HasSubstr("the hosts differ in the configuration"));
     expectGone(run);
@@ -194,7 +194,7 @@ TEST_F(DistributedTest, Train_TasksWithOtherConfigurations_AreRefusedOnBoth)
             std::vector<std::string> { "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=2", concat("SLURM_PROCID=", rank), concat("SLURM_LOCALID=", rank),
                 concat("MASTER_PORT=", m_port) }));
     for (int rank = 0; rank < 2; ++rank) {
-        EXPECT_NE(tasks[static_cast<std::size_t>(rank)]->wait(), 0);
+        EXPECT_EQ(tasks[static_cast<std::size_t>(rank)]->wait(), 2);
         EXPECT_THAT(test::read(m_folder / concat("task", rank)), HasSubstr("the ranks differ in the configuration"));
     }
 }

@@ -86,7 +86,7 @@ TEST(PeerWatch, RankThatFailed_EndsWhatTheOthersWaitFor)
     EXPECT_EQ(failedRank(run), std::nullopt) << "a rank that lost another one is not the reason";
     communicator.barrier("goes on");
     launch::HeartbeatWriter failed(run, 2);
-    failed.finish(launch::Outcome::Failed, "out of memory");
+    failed.fail("out of memory", 1);
     isAborted.wait(false);
     try {
         communicator.barrier("ends");

@@ -22,7 +22,7 @@ TEST(Heartbeat, WriterAndReader_Agree)
 
     first.setLastStep(6);
     first.setPhase(7, "generate");
-    second.finish(Outcome::Failed, "no memory");
+    second.fail("no memory", 2);
     beats = readHeartbeats(folder);
     EXPECT_EQ(beats[0].step, 7);
     EXPECT_EQ(beats[0].lastStep, 6);
@@ -30,6 +30,7 @@ TEST(Heartbeat, WriterAndReader_Agree)
     EXPECT_EQ(beats[0].outcome, std::nullopt);
     EXPECT_EQ(beats[1].outcome, Outcome::Failed);
     EXPECT_EQ(beats[1].reason, "no memory");
+    EXPECT_EQ(beats[1].code, 2);
     removeHeartbeats(folder);
     EXPECT_TRUE(readHeartbeats(folder).empty());
 }
