@@ -150,6 +150,37 @@ TEST_F(HabitsTest, Layout_ComesBackWithTheProject)
     EXPECT_TRUE(waitFor([this] { return window->findChild<CurveTile*>(QStringLiteral("plotOwnactor/entropy")) == nullptr; })) << "it belongs to the other project";
 }
 
+TEST_F(HabitsTest, Layout_WithColumnsThatCutNumbers_IsWidened)
+{
+    openProject(folder.path());
+    auto* table = child<QTableView>("runsTable");
+    const QHeaderView* header = table->horizontalHeader();
+    ASSERT_GT(table->model()->rowCount(), 0);
+    const auto isNumber = [](const QTableView* view, int column) {
+        return view->model()->headerData(column, Qt::Horizontal, Qt::TextAlignmentRole).value<Qt::Alignment>().testFlag(Qt::AlignRight);
+    };
+    for (int column = 0; column < table->model()->columnCount(); ++column)
+        table->horizontalHeader()->resizeSection(column, 25);
+    reopen();
+    openProject(folder.path());
+    table = child<QTableView>("runsTable");
+    header = table->horizontalHeader();
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() > 0; }));
+    EXPECT_EQ(header->sectionSize(1), 25) << "the name, a text: it stays as it was left";
+    int numbers = 0;
+    for (int column = 0; column < table->model()->columnCount(); ++column) {
+        if (!isNumber(table, column))
+            continue;
+        ++numbers;
+        EXPECT_GE(header->sectionSize(column), header->sectionSizeHint(column)) << column;
+        for (int row = 0; row < table->model()->rowCount(); ++row) {
+            const QString text = table->model()->index(row, column).data().toString();
+            EXPECT_GT(header->sectionSize(column), table->fontMetrics().horizontalAdvance(text)) << text.toStdString();
+        }
+    }
+    EXPECT_GT(numbers, 5);
+}
+
 TEST_F(HabitsTest, Layout_OfAnotherVersion_IsPassedOver)
 {
     LayoutKeeper keeper(window.get(), window->workbench().project);

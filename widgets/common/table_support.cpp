@@ -6,6 +6,7 @@
 #include <QHeaderView>
 #include <QShortcut>
 
+#include <algorithm>
 #include <set>
 
 namespace midpoint::gui {
@@ -31,6 +32,21 @@ void styleTable(QTableView* table, const QString& name, const QString& accessibl
     table->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
     auto* copy = new QShortcut(QKeySequence::Copy, table, nullptr, nullptr, Qt::WidgetWithChildrenShortcut);
     QObject::connect(copy, &QShortcut::activated, table, [table] { copySelection(*table); });
+}
+
+void widenNumbers(QTableView& table)
+{
+    const QAbstractItemModel* model = table.model();
+    QHeaderView* header = table.horizontalHeader();
+    for (int column = 0; model != nullptr && column < model->columnCount(); ++column) {
+        const auto alignment = model->headerData(column, Qt::Horizontal, Qt::TextAlignmentRole).value<Qt::Alignment>();
+        if (table.isColumnHidden(column) || !alignment.testFlag(Qt::AlignRight))
+            continue;
+        const int content = static_cast<const QAbstractItemView&>(table).sizeHintForColumn(column); // public there
+        const int needed = std::max(content, header->sectionSizeHint(column));
+        if (header->sectionSize(column) < needed)
+            header->resizeSection(column, needed);
+    }
 }
 
 QString selectionAsText(const QTableView& table)

@@ -12,4 +12,7 @@ void styleTable(QTableView* table, const QString& name, const QString& accessibl
 QString selectionAsText(const QTableView& table); // tab-separated, with a header line; all rows if none is selected
 void copySelection(const QTableView& table);
 
+// Widens columns of numbers that would be cut: unlike a text, a cut number says something wrong.
+void widenNumbers(QTableView& table);
+
 } // namespace midpoint::gui

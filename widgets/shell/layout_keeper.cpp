@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/shell/layout_keeper.h"
 
+#include "widgets/common/table_support.h"
 #include "widgets/live/live_page.h"
 #include "widgets/viewmodels/project_model.h"
 
@@ -74,6 +75,10 @@ LayoutKeeper::LayoutKeeper(QWidget* window, ProjectModel& project)
     connect(&m_timer, &QTimer::timeout, this, &LayoutKeeper::settle);
     connect(&project, &ProjectModel::preferencesArrived, this, [this] {
         restore(QJsonDocument::fromJson(m_project.preference(kKey).toUtf8()).object());
+        for (QTableView* table : m_window->findChildren<QTableView*>()) {
+            m_toWiden.insert(table);
+            widen(table);
+        }
         m_states.assign(1, present()); // what was changed in another project is not undone here
         m_place = 0;
         m_isEcho = true;
@@ -148,6 +153,22 @@ void LayoutKeeper::changed()
         m_timer.start();
 }
 
+// Widths may be those of another version, font or run: in a project that was just opened numbers are legible whatever they were.
+void LayoutKeeper::widen(QTableView* table)
+{
+    if (m_toWiden.count(table) == 0)
+        return;
+    if (table->model()->rowCount() > 0)
+        m_toWiden.erase(table);
+    m_isRestoring = true;
+    widenNumbers(*table);
+    m_isRestoring = false;
+    if (!m_timer.isActive()) { // a change by hand that waits there is a step of its own
+        m_isEcho = true;
+        m_timer.start();
+    }
+}
+
 void LayoutKeeper::watch()
 {
     for (QSplitter* splitter : m_window->findChildren<QSplitter*>())
@@ -156,6 +177,8 @@ void LayoutKeeper::watch()
         connect(table->horizontalHeader(), &QHeaderView::sectionResized, this, &LayoutKeeper::changed);
         connect(table->horizontalHeader(), &QHeaderView::sectionMoved, this, &LayoutKeeper::changed);
         connect(table->horizontalHeader(), &QHeaderView::sortIndicatorChanged, this, &LayoutKeeper::changed);
+        connect(table->model(), &QAbstractItemModel::modelReset, this, [this, table] { widen(table); });
+        connect(table->model(), &QAbstractItemModel::rowsInserted, this, [this, table] { widen(table); });
     }
     forEach<QLineEdit>(m_window, kFilterNames, [this](QLineEdit* edit) { connect(edit, &QLineEdit::textChanged, this, &LayoutKeeper::changed); });
     forEach<QComboBox>(m_window, kChoiceNames, [this](QComboBox* box) { connect(box, &QComboBox::currentIndexChanged, this, &LayoutKeeper::changed); });

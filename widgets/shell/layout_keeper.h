@@ -8,8 +8,10 @@
 #include <QObject>
 #include <QTimer>
 
+#include <set>
 #include <vector>
 
+class QTableView;
 class QWidget;
 
 namespace midpoint::gui {
@@ -33,12 +35,14 @@ private:
     void settle();
     void save(const QJsonObject& layout);
     void show(const QJsonObject& layout);
+    void widen(QTableView* table); // once, when the rows of the project are there
 
     QWidget* m_window;
     ProjectModel& m_project;
     QTimer m_timer;
     bool m_isRestoring = false;
     bool m_isEcho = false; // what changes now follows from what was restored
+    std::set<QTableView*> m_toWiden;
     std::vector<QJsonObject> m_states; // a layout that stood for a second is a step
     std::size_t m_place = 0;
 };
