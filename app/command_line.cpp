@@ -22,6 +22,22 @@ bool isSettingName(const std::string& name)
     return name == "preset" || !config::settingsNamed(name).empty();
 }
 
+std::string settingsHelp(Settings settings)
+{
+    const std::string how = "Settings may follow as key=value or --key value";
+    switch (settings) {
+    case Settings::No:
+        return {};
+    case Settings::All:
+        return concat(how, ":\n", config::helpText());
+    case Settings::OfSampling:
+        return concat(how, "; those that matter here:\n", config::helpText({ "run", "data", "rollout", "reward", "eval" }));
+    case Settings::OfGrading:
+        return concat(how, "; those that matter here:\n", config::helpText({ "reward" }));
+    }
+    return {};
+}
+
 } // namespace
 
 CommandLine::CommandLine(const std::string& command, const std::string& description, Settings settings)
@@ -31,8 +47,8 @@ CommandLine::CommandLine(const std::string& command, const std::string& descript
 {
     m_options.set_help_flag("-h,--help", "Print this help and end");
     m_options.allow_extras(); // looked at by us, for better messages
-    if (settings == Settings::Yes)
-        m_options.footer("Settings may follow as key=value or --key value:\n" + config::helpText());
+    if (settings != Settings::No)
+        m_options.footer(settingsHelp(settings));
 }
 
 // Settings come out of the words first, so that the value of `--run.steps 3` is not taken for a positional word. The word behind
@@ -80,8 +96,8 @@ void CommandLine::failOnExtras(const Words& extras) const
         throw Error(ErrorKind::Usage, concat("unknown option '", name, "'; did you mean '", *nearest, "'?"));
     const std::string bare = name.substr(name.find_first_not_of('-') == std::string::npos ? 0 : name.find_first_not_of('-'));
     throw Error(ErrorKind::Usage,
-        m_settings == Settings::Yes ? concat("unknown option '", name, "': ", config::unknownNameMessage(bare))
-                                    : concat("unknown option '", name, "'; `midpoint ", m_command, " --help` lists all"));
+        m_settings != Settings::No ? concat("unknown option '", name, "': ", config::unknownNameMessage(bare))
+                                   : concat("unknown option '", name, "'; `midpoint ", m_command, " --help` lists all"));
 }
 
 bool CommandLine::parse(const Words& words)
@@ -91,7 +107,7 @@ bool CommandLine::parse(const Words& words)
         std::cout << m_options.help();
         return false;
     }
-    Words rest = m_settings == Settings::Yes ? takeSettings(words) : words;
+    Words rest = m_settings != Settings::No ? takeSettings(words) : words;
     std::reverse(rest.begin(), rest.end()); // the order in which CLI11 takes a vector
     try {
         m_options.parse(rest);

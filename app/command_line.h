@@ -13,18 +13,23 @@ namespace midpoint::app {
 
 using Words = std::vector<std::string>;
 
-// May settings stand among the words of this command?
-enum class Settings { No, Yes };
+// May settings stand among the words of this command, and which does its help list? All are taken, so that one set of words fits
+// several commands.
+enum class Settings { No, All, OfSampling, OfGrading };
 
 class CommandLine {
 public:
     CommandLine(const std::string& command, const std::string& description, Settings settings = Settings::No);
 
-    CLI::App& options() { return m_options; }
+    CLI::App& options() { return m_options; } // for what has no default worth showing
     template <typename Value>
     CLI::Option* add(const std::string& names, Value& value, const std::string& help)
     {
-        return m_options.add_option(names, value, help)->capture_default_str();
+        CLI::Option* option = m_options.add_option(names, value, help);
+        if constexpr (requires { value.empty(); })
+            if (value.empty())
+                return option;
+        return option->capture_default_str();
     }
     CLI::Option* flag(const std::string& names, bool& value, const std::string& help) { return m_options.add_flag(names, value, help); }
 

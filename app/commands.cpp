@@ -28,7 +28,7 @@ constexpr std::array kCommands = {
     Command { "export", "write a run's model as a Hugging Face folder", runExport },
     Command { "snapshot", "copy a run's database, also while it is written", runSnapshot },
     Command { "inspect", "say what a file or folder holds", runInspect },
-    Command { "bench", "measure the engine (decode, step, select) or methods (time-to-target)", runBench },
+    Command { "bench", "measure the engine (decode, step, select), the grader (grade) or methods (time-to-target)", runBench },
     Command { "doctor", "say what this machine and this build can do", runDoctor },
     Command { "rank", "one rank of a run (started by train)", runRank },
     Command { "job", "one prepared job of a project (started by the window)", runJob },

@@ -164,7 +164,13 @@ int runBench(const Words& words)
     if (which == "time-to-target")
         return benchTimeToTarget(rest);
     if (which == "--help" || which == "-h") {
-        std::cout << "Measures the engine on this machine.\n\nusage: midpoint bench decode|step|select|grade|time-to-target ...    (each has its own --help)\n";
+        std::cout << "Measures what this machine makes of the engine, or methods against each other:\n"
+                     "  midpoint bench decode            tokens per second of generation\n"
+                     "  midpoint bench step              time of a training step\n"
+                     "  midpoint bench select            time of a selection round\n"
+                     "  midpoint bench grade             graded pairs per second\n"
+                     "  midpoint bench time-to-target    what several methods need to the same accuracy\n\n"
+                     "usage: midpoint bench decode|step|select|grade|time-to-target ...    (each has its own --help)\n";
         return 0;
     }
     throw Error(ErrorKind::Usage,

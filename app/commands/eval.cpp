@@ -16,14 +16,14 @@ int runEval(const Words& words)
     double temperature = 0.0;
     bool asJson = false;
     CommandLine line("eval",
-        "Measures a checkpoint on prompt sets: mean@N, pass@N and maj@N with intervals. Settings are those of the checkpoint's run.", Settings::Yes);
+        "Measures a checkpoint on prompt sets: mean@N, pass@N and maj@N with intervals. Settings are those of the checkpoint's run.", Settings::OfSampling);
     line.add("CHECKPOINT", checkpoint, "Checkpoint, model or run folder (its newest checkpoint)")->required();
     line.add("--data", options.dataFiles, "Prompt sets, .jsonl or .parquet; otherwise data.val_files of the run");
-    CLI::Option* samples = line.add("--samples", options.samples, "Responses per prompt")->check(CLI::Range(1, 1'000'000));
+    CLI::Option* samples = line.options().add_option("--samples", options.samples, "Responses per prompt (otherwise eval.samples_per_prompt)")->check(CLI::Range(1, 1'000'000));
     CLI::Option* heat = line.options().add_option("--temperature", temperature, "Sampling temperature, 0 for greedy (otherwise eval.temperature)")
                             ->check(CLI::NonNegativeNumber);
     line.add("--max-prompts", options.maxPrompts, "Prompts of each set, 0 for all")->check(CLI::NonNegativeNumber);
-    CLI::Option* step = line.add("--step", options.step, "Key of the random draws (otherwise the checkpoint's step)")->check(CLI::NonNegativeNumber);
+    CLI::Option* step = line.options().add_option("--step", options.step, "Key of the random draws (otherwise the checkpoint's step)")->check(CLI::NonNegativeNumber);
     line.add("--labels", labels, "Write success rates per prompt here (JSONL), for `midpoint predictor train`");
     line.add("--policy-name", options.policyName, "Name of the model in the labels (otherwise the folder's name)");
     line.flag("--json", asJson, "Print one JSON object on standard output");

@@ -36,7 +36,7 @@ int runGenerate(const Words& words)
     bool isGreedy = false;
     bool asJson = false;
     CommandLine line("generate",
-        "Lets a checkpoint answer prompts, sampling as its run trains (rollout.temperature, rollout.top_p, rollout.max_new_tokens).", Settings::Yes);
+        "Lets a checkpoint answer prompts, sampling as its run trains (rollout.temperature, rollout.top_p, rollout.max_new_tokens).", Settings::OfSampling);
     line.add("CHECKPOINT", checkpoint, "Checkpoint, model or run folder (its newest checkpoint)")->required();
     line.add("--prompt", options.prompts, "A question; may be given several times");
     line.add("--data", options.dataFiles, "Prompt sets, .jsonl or .parquet");

@@ -87,7 +87,7 @@ int runGrade(const Words& words)
     std::string against;
     bool asJson = false;
     bool isServing = false;
-    CommandLine line("grade", "Grades responses. The grader is set with reward.kind and the other settings of [reward].", Settings::Yes);
+    CommandLine line("grade", "Grades responses. The grader is set with reward.kind and the other settings of [reward].", Settings::OfGrading);
     CLI::Option* reference = line.add("--reference", single.reference, "Reference answer");
     CLI::Option* response = line.add("--response", single.response, "Response to grade");
     CLI::Option* lines = line.add("--file", file, "JSON lines with response, reference, and optionally question and truncated");

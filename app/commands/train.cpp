@@ -140,13 +140,13 @@ int runTrain(const Words& words)
 {
     TrainOptions options;
     CommandLine line("train", "Trains a model as a configuration says. Runs until it is finished or stopped (Ctrl-C: stop with a checkpoint).",
-        Settings::Yes);
+        Settings::All);
     line.add("CONFIG", options.config, "Configuration file (TOML)")->required();
     line.add("--run-dir", options.runFolder, "Run folder (otherwise runs/NAME)");
     line.add("--resume", options.resume, "auto: go on from the newest complete checkpoint if there is one; never; or a checkpoint folder");
-    line.add("--nproc", options.ranks, "Ranks on this machine (otherwise one per device in run.devices)")->check(CLI::Range(1, 1024));
-    line.add("--nnodes", options.nodes, "Hosts of the run; the same command is started on each, in a run folder that all see")->check(CLI::Range(1, 4096));
-    line.add("--node-rank", options.node, "This host's number, from 0")->check(CLI::Range(0, 4095));
+    line.options().add_option("--nproc", options.ranks, "Ranks on this machine (otherwise one per device in run.devices)")->check(CLI::Range(1, 1024));
+    line.options().add_option("--nnodes", options.nodes, "Hosts of the run; the same command is started on each, in a run folder that all see")->check(CLI::Range(1, 4096));
+    line.options().add_option("--node-rank", options.node, "This host's number, the first is 0")->check(CLI::Range(0, 4095));
     line.add("--master", options.master, "HOST:PORT of host 0, where it listens for the others");
     line.flag("--dry-run", options.isDryRun, "Print the resolved configuration and end; with --run-dir write it there as resolved.toml");
     line.flag("--json", options.asJson, "Print one JSON object on standard output; progress goes to standard error");

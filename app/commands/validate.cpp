@@ -64,7 +64,7 @@ int runValidate(const Words& words)
 {
     std::string file;
     bool asJson = false;
-    CommandLine line("validate", "Checks a configuration, its arithmetic and the files it names. Exit code 2 if something is wrong.", Settings::Yes);
+    CommandLine line("validate", "Checks a configuration, its arithmetic and the files it names. Exit code 2 if something is wrong.", Settings::All);
     line.add("CONFIG", file, "Configuration file (TOML)")->required();
     line.flag("--json", asJson, "Print one JSON object on standard output");
     if (!line.parse(words))

@@ -131,11 +131,13 @@ bool isInRange(const Setting& setting, const Value& value)
     return isAbove && isBelow;
 }
 
-std::string helpText()
+std::string helpText(const std::vector<std::string>& sections)
 {
     std::ostringstream out;
     std::string section;
     for (const Setting& setting : schema()) {
+        if (!sections.empty() && std::find(sections.begin(), sections.end(), setting.section()) == sections.end())
+            continue;
         if (setting.section() != section) {
             section = setting.section();
             out << "\n[" << section << "]\n";

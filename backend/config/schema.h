@@ -63,7 +63,7 @@ std::string unknownNameMessage(std::string_view name);
 std::string expectation(const Setting& setting);                    // "an integer from 1 to 64"
 bool isInRange(const Setting& setting, const Value& value);
 
-std::string helpText();          // every setting, by section
-std::string schemaJson();        // an array with everything a form needs
+std::string helpText(const std::vector<std::string>& sections = {}); // every setting, by section; of these alone if any is named
+std::string schemaJson();                                            // an array with everything a form needs
 
 } // namespace midpoint::config

@@ -160,7 +160,7 @@ void addSelection(Table& table)
     table.add("selection.strategy", selection, &SelectionSection::strategy,
         oneOf({ "uniform", "dynamic-sampling", "dots", "dots-released", "mopps", "midpoint" }), "",
         "How prompts are chosen. dynamic-sampling: uniformly, groups without signal are replaced until the batch is full (DAPO). dots: by closeness of the believed success rate to the target (dots-released: references by "
-        "their prediction, not their measurement). mopps: the same of a draw from the belief. midpoint: by expected p (1 - p).",
+        "their prediction, not their measurement). mopps: the same of a draw from the belief. midpoint: by expected p (1 - p) per token (sharpness, thrift).",
         { { "data.random_selection", { { "true", "uniform" }, { "false", "dots" } } } });
     table.add("selection.belief", selection, &SelectionSection::belief,
         oneOf({ "predictor", "posterior", "snis", "last_seen", "midpoint", "oracle" }), "",

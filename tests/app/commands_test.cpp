@@ -22,6 +22,7 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 const std::vector<std::string> kCommandNames = { "gui", "train", "validate", "eval", "generate", "warmup", "predictor", "compare", "simulate", "grade", "export",
     "snapshot", "inspect", "bench", "doctor", "rank", "job" };
@@ -90,7 +91,9 @@ TEST_F(InFolder, Help_OfEveryCommand_IsOnStdout)
         EXPECT_THAT(finished.out, HasSubstr(name)) << name;
         EXPECT_THAT(finished.err, IsEmpty()) << name;
     }
-    EXPECT_THAT(run({ "train", "--help" }).out, HasSubstr("rollout.samples_per_prompt = 8"));
+    EXPECT_THAT(run({ "train", "--help" }).out, AllOf(HasSubstr("rollout.samples_per_prompt = 8"), HasSubstr("optimizer.beta1"), Not(HasSubstr("1024]=0"))));
+    EXPECT_THAT(run({ "grade", "--help" }).out, AllOf(HasSubstr("reward.tolerance"), Not(HasSubstr("optimizer.beta1"))));
+    EXPECT_THAT(run({ "eval", "--help" }).out, AllOf(HasSubstr("rollout.top_p"), Not(HasSubstr("optimizer.beta1")), Not(HasSubstr("TEXT=[]"))));
 }
 
 // A machine without Qt: the window's module is there, but cannot be opened.

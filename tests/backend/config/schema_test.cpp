@@ -134,6 +134,15 @@ TEST(Schema, HelpText_NamesEverySettingWithItsHelp)
     }
 }
 
+TEST(Schema, HelpTextOfSections_NamesTheirSettingsAlone)
+{
+    const std::string help = helpText({ "reward", "eval" });
+    for (const Setting& setting : schema()) {
+        const bool isWanted = setting.section() == "reward" || setting.section() == "eval";
+        EXPECT_EQ(help.find("  " + setting.key + " = ") != std::string::npos, isWanted) << setting.key;
+    }
+}
+
 TEST(Schema, Json_HasOneEntryPerSetting)
 {
     const nlohmann::json settings = nlohmann::json::parse(schemaJson());
