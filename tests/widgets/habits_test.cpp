@@ -154,19 +154,18 @@ TEST_F(HabitsTest, Layout_WithColumnsThatCutNumbers_IsWidened)
 {
     openProject(folder.path());
     auto* table = child<QTableView>("runsTable");
-    const QHeaderView* header = table->horizontalHeader();
-    ASSERT_GT(table->model()->rowCount(), 0);
+    ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() > 0; }));
     const auto isNumber = [](const QTableView* view, int column) {
         return view->model()->headerData(column, Qt::Horizontal, Qt::TextAlignmentRole).value<Qt::Alignment>().testFlag(Qt::AlignRight);
     };
     for (int column = 0; column < table->model()->columnCount(); ++column)
-        table->horizontalHeader()->resizeSection(column, 25);
+        table->horizontalHeader()->resizeSection(column, 40);
     reopen();
     openProject(folder.path());
     table = child<QTableView>("runsTable");
-    header = table->horizontalHeader();
+    const QHeaderView* header = table->horizontalHeader();
     ASSERT_TRUE(waitFor([&] { return table->model()->rowCount() > 0; }));
-    EXPECT_EQ(header->sectionSize(1), 25) << "the name, a text: it stays as it was left";
+    EXPECT_EQ(header->sectionSize(1), 40) << "the name, a text: it stays as it was left";
     int numbers = 0;
     for (int column = 0; column < table->model()->columnCount(); ++column) {
         if (!isNumber(table, column))
