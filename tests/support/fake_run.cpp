@@ -165,7 +165,10 @@ void addReplay(const FakeRunOptions& options, store::StepRecord& record)
         difficulty.counts.push_back(static_cast<double>(draws.below(20)));
     for (int i = 0; i < 10; ++i)
         both.counts.push_back(static_cast<double>(draws.below(20)));
-    buffer.histograms = { age, difficulty, both };
+    // Of groups with signal: the lowest and the highest mean reward differ from step to step, and the bins with them.
+    const double low = 0.125 * static_cast<double>(1 + record.step % 2);
+    store::Histogram reward { "reward", { low, 0.5, 1.0 - low }, {}, { difficulty.counts[2] + difficulty.counts[3], difficulty.counts[0] + difficulty.counts[1] } };
+    buffer.histograms = { age, difficulty, reward, both };
     record.buffer.push_back(std::move(buffer));
     record.metrics.push_back({ "replay/age_mean", 2.0 + draws.uniform() });
     record.metrics.push_back({ "replay/buffer_size", static_cast<double>(record.buffer.front().entries) });

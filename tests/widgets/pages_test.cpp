@@ -220,6 +220,16 @@ TEST_F(PagesTest, Buffer_ShowsCompositionAndEntries)
     EXPECT_EQ(child<CurveTile>("plotAge")->curves().size(), 5u);
     EXPECT_EQ(child<CurveTile>("plotAge")->curves()[4].name, "20+");
     EXPECT_TRUE(child<QLabel>("bufferEntriesLabel")->text().contains(QStringLiteral("step 60")));
+    auto* shares = child<CurveTile>("plotBufferShares");
+    EXPECT_EQ(shares->curves().size(), 4u) << "by difficulty";
+    auto* by = child<QComboBox>("bufferShares");
+    by->setCurrentIndex(1);
+    ASSERT_EQ(shares->curves().size(), 5u) << "by reward";
+    const std::size_t last = shares->curves()[0].curve->raw().size() - 1;
+    double sum = 0.0;
+    for (const CurveSpec& layer : shares->curves())
+        sum += layer.curve->raw().y(last);
+    EXPECT_NEAR(sum, 1.0, 1e-9);
 }
 
 TEST_F(PagesTest, Buffer_WithoutReplay_SaysOnceWhatWouldSwitchItOn)

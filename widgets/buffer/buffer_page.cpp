@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/buffer/buffer_page.h"
 
+#include "widgets/buffer/buffer_shares.h"
 #include "widgets/common/empty_hint.h"
 #include "widgets/common/prompt_menu.h"
 #include "widgets/common/step_bar.h"
@@ -14,6 +15,7 @@
 #include "widgets/viewmodels/rows_model.h"
 #include "widgets/viewmodels/run_model.h"
 
+#include <QComboBox>
 #include <QGridLayout>
 #include <QLabel>
 #include <QSplitter>
@@ -29,46 +31,11 @@ namespace midpoint::gui {
 
 namespace {
 
-
-const store::Histogram* histogramOf(const store::BufferComposition& composition, const std::string& name)
-{
-    for (const store::Histogram& histogram : composition.histograms)
-        if (histogram.name == name)
-            return &histogram;
-    return nullptr;
-}
+constexpr int kByReward = 1; // of the choices
 
 double total(const store::Histogram& histogram) { return std::accumulate(histogram.counts.begin(), histogram.counts.end(), 0.0); }
 
-// "0", "1–4", "20+": bins of whole numbers; "0.25–0.5": shares
-QString binName(const store::Histogram& histogram, std::size_t bin)
-{
-    const double from = histogram.edges[bin];
-    const double to = histogram.edges[bin + 1];
-    const bool isWhole = histogram.name == "age";
-    if (isWhole && bin + 2 == histogram.edges.size())
-        return QStringLiteral("%1+").arg(from, 0, 'f', 0);
-    if (isWhole)
-        return to - from <= 1.0 ? QString::number(from, 'f', 0) : QStringLiteral("%1–%2").arg(from, 0, 'f', 0).arg(to - 1, 0, 'f', 0);
-    return QStringLiteral("%1–%2").arg(from, 0, 'g', 3).arg(to, 0, 'g', 3);
-}
-
 } // namespace
-
-store::Histogram inAgeBuckets(const store::Histogram& histogram)
-{
-    constexpr std::size_t kFew = 6;
-    if (histogram.name != "age" || histogram.counts.size() <= kFew)
-        return histogram;
-    store::Histogram result { "age", { 0, 1, 5, 10, 20, std::max(40.0, histogram.edges.back()) }, {}, std::vector<double>(5, 0.0) };
-    for (std::size_t bin = 0; bin < histogram.counts.size(); ++bin) {
-        std::size_t bucket = 0;
-        while (bucket + 2 < result.edges.size() && histogram.edges[bin] >= result.edges[bucket + 1])
-            ++bucket;
-        result.counts[bucket] += histogram.counts[bin];
-    }
-    return result;
-}
 
 CountMap ageRewardMap(const std::vector<store::BufferEntry>& entries, std::int64_t step)
 {
@@ -118,10 +85,11 @@ std::optional<double> histogramMedian(const store::Histogram& histogram)
 
 BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     : StepPage(workbench, QStringLiteral("bufferPage"), parent)
+    , m_sharesBy(new QComboBox(this))
     , m_values(new ValueStrip(theme(), QStringLiteral("bufferValues"), this))
     , m_fill(new CurveTile(theme(), QStringLiteral("plotFill"), tr("Size and reuse"), { tr("training step"), tr("groups") }, this))
     , m_age(new CurveTile(theme(), QStringLiteral("plotAge"), tr("Age of entries"), { tr("training step"), tr("share of entries") }, this, CurveStyle::Stacked))
-    , m_difficulty(new CurveTile(theme(), QStringLiteral("plotBufferDifficulty"), tr("Difficulty of entries"), { tr("training step"), tr("share of entries") }, this, CurveStyle::Stacked))
+    , m_shares(new CurveTile(theme(), QStringLiteral("plotBufferShares"), tr("Difficulty of entries"), { tr("training step"), tr("share of entries") }, this, CurveStyle::Stacked))
     , m_map(new MapTile(theme(), QStringLiteral("plotAgeReward"), tr("Age and reward of entries"), { tr("age (steps)"), tr("mean reward") }, tr("groups"), this))
     , m_ratios(new BarTile(theme(), QStringLiteral("plotRatios"), tr("Importance ratio, fresh and replayed"), { tr("ratio of new to behaviour policy"), tr("share of tokens") }, this))
     , m_switchedOff(new QLabel(tr("This run trains without a replay buffer: every group is generated, used once and dropped.\n"
@@ -137,7 +105,13 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     auto* bar = new QHBoxLayout;
     bar->addWidget(new StepBar(workbench, QStringLiteral("bufferStep"), this));
     bar->addStretch(1);
+    m_sharesBy->setObjectName(QStringLiteral("bufferShares"));
+    m_sharesBy->setAccessibleName(tr("What the entries are divided by"));
+    m_sharesBy->setToolTip(tr("By what the second plot divides the entries of the buffer"));
+    m_sharesBy->addItems({ tr("entries by difficulty"), tr("entries by reward") });
+    bar->addWidget(m_sharesBy);
     layout->addLayout(bar);
+    connect(m_sharesBy, &QComboBox::currentIndexChanged, this, &BufferPage::showShares);
     m_pages = new QStackedLayout;
     layout->addLayout(m_pages, 1);
     auto* contents = new QWidget(this);
@@ -150,7 +124,7 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     grid->setContentsMargins(0, 0, 0, 0);
     grid->setSpacing(6);
     grid->addWidget(m_age, 0, 0);
-    grid->addWidget(m_difficulty, 0, 1);
+    grid->addWidget(m_shares, 0, 1);
     grid->addWidget(m_fill, 0, 2);
     grid->addWidget(m_map, 1, 0);
     grid->addWidget(m_ratios, 1, 1);
@@ -173,12 +147,12 @@ BufferPage::BufferPage(Workbench& workbench, QWidget* parent)
     m_pages->addWidget(m_switchedOff);
     buildTable();
     auto* group = new PlotGroup(this);
-    for (CurveTile* tile : { m_fill, m_age, m_difficulty }) {
+    for (CurveTile* tile : { m_fill, m_age, m_shares }) {
         tile->setGroup(group);
         connect(tile, &PlotTile::clickedAt, this, [this](double x) { run().setCurrentStep(static_cast<std::int64_t>(std::llround(x))); });
     }
     m_age->setFixedY(Range { 0.0, 1.0 });
-    m_difficulty->setFixedY(Range { 0.0, 1.0 });
+    m_shares->setFixedY(Range { 0.0, 1.0 });
     connect(&run(), &RunModel::opened, this, [this] { show(nullptr); });
     connect(&run(), &RunModel::bufferArrived, this, &BufferPage::show);
     show(nullptr);
@@ -233,8 +207,6 @@ void BufferPage::show(std::shared_ptr<const BufferView> view)
     const bool isSwitchedOff = run().isOpen() && !hasReplay && run().setting("replay.enabled") == "false";
     m_pages->setCurrentIndex(isSwitchedOff ? 1 : 0);
     showValues();
-    showShares(m_age, "age");
-    showShares(m_difficulty, "difficulty");
     const QString nothing = !run().isOpen() ? tr("Open a run to see its replay buffer.")
         : !m_view                           ? tr("Reading…")
                                             : tr("No group has entered the replay buffer yet.");
@@ -251,8 +223,9 @@ void BufferPage::show(std::shared_ptr<const BufferView> view)
         curves = { { tr("entries"), size, 0 }, { tr("replayed in the step"), reused, 1 }, { tr("capacity"), capacity, 4 } };
     }
     m_fill->setCurves(std::move(curves));
-    for (PlotTile* tile : std::initializer_list<PlotTile*> { m_fill, m_age, m_difficulty })
+    for (PlotTile* tile : { m_fill, m_age })
         tile->setPlaceholder(hasReplay ? QString() : nothing);
+    showShares();
     showMapAndRatios();
     m_model->setRows(m_view ? m_view->entries.size() : 0);
     hideEmptyColumns();
@@ -299,31 +272,17 @@ void BufferPage::showValues()
     m_values->setValues(std::move(values));
 }
 
-void BufferPage::showShares(CurveTile* tile, const std::string& histogramName)
+void BufferPage::showShares()
 {
-    std::vector<CurveSpec> layers;
-    if (m_view) {
-        std::optional<store::Histogram> shape;
-        for (const store::BufferComposition& c : m_view->compositions)
-            if (const store::Histogram* found = shape ? nullptr : histogramOf(c, histogramName))
-                shape = inAgeBuckets(*found);
-        std::vector<std::shared_ptr<Curve>> curves;
-        for (std::size_t bin = 0; shape && bin < shape->counts.size(); ++bin) {
-            curves.push_back(std::make_shared<Curve>());
-            const double shade = static_cast<double>(bin) / static_cast<double>(std::max<std::size_t>(shape->counts.size() - 1, 1));
-            layers.push_back({ binName(*shape, bin), curves.back(), 0, false, false, QStringLiteral("%"), shade });
-        }
-        for (const store::BufferComposition& c : m_view->compositions) {
-            const store::Histogram* recorded = histogramOf(c, histogramName);
-            const double sum = recorded != nullptr ? total(*recorded) : 0.0;
-            if (sum <= 0.0)
-                continue;
-            const store::Histogram histogram = inAgeBuckets(*recorded);
-            for (std::size_t bin = 0; bin < std::min(curves.size(), histogram.counts.size()); ++bin)
-                curves[bin]->append(static_cast<double>(c.step), histogram.counts[bin] / sum);
-        }
-    }
-    tile->setCurves(std::move(layers));
+    static const std::vector<store::BufferComposition> none;
+    const std::vector<store::BufferComposition>& compositions = m_view ? m_view->compositions : none;
+    m_age->setCurves(sharesOverSteps(compositions, "age"));
+    const bool isByReward = m_sharesBy->currentIndex() == kByReward;
+    std::vector<CurveSpec> shares = sharesOverSteps(compositions, isByReward ? "reward" : "difficulty");
+    m_shares->setTitle(isByReward ? tr("Reward of entries") : tr("Difficulty of entries"));
+    const bool isMissing = !compositions.empty() && shares.empty();
+    m_shares->setPlaceholder(!isMissing ? m_age->placeholder() : isByReward ? tr("No step has recorded the rewards of the entries.") : tr("No step has recorded the difficulty of the entries."));
+    m_shares->setCurves(std::move(shares));
 }
 
 void BufferPage::showMapAndRatios()

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+class QComboBox;
 class QLabel;
 class QStackedLayout;
 class QTableView;
@@ -32,13 +33,14 @@ private:
     void show(std::shared_ptr<const BufferView> view);
     void showValues();
     void hideEmptyColumns();
-    void showShares(CurveTile* tile, const std::string& histogram);
+    void showShares();
     void showMapAndRatios();
 
+    QComboBox* m_sharesBy;
     ValueStrip* m_values;
     CurveTile* m_fill;
     CurveTile* m_age;
-    CurveTile* m_difficulty;
+    CurveTile* m_shares; // by difficulty or by reward
     MapTile* m_map;
     BarTile* m_ratios;
     QStackedLayout* m_pages = nullptr; // the plots, or why there are none
@@ -48,9 +50,6 @@ private:
     RowsModel* m_model;
     std::shared_ptr<const BufferView> m_view;
 };
-
-// Ages by single steps are put together as 0, 1-4, 5-9, 10-19 and 20 or more; other histograms stay.
-store::Histogram inAgeBuckets(const store::Histogram& histogram);
 
 // How many entries of each age have each mean reward.
 CountMap ageRewardMap(const std::vector<store::BufferEntry>& entries, std::int64_t step);

@@ -32,7 +32,7 @@ const QString kState = QStringLiteral("state");
 
 // Only these: what else can be typed or chosen belongs to a run or to a configuration.
 const char* const kFilterNames[] = { "runFilter", "promptFilter", "rolloutSearch", "logSearch" };
-const char* const kChoiceNames[] = { "difficultySet", "tokenColoring", "verdictFilter", "originFilter", "logLevel", "overlayQuantity" };
+const char* const kChoiceNames[] = { "difficultySet", "tokenColoring", "verdictFilter", "originFilter", "logLevel", "overlayQuantity", "bufferShares" };
 const char* const kNumberNames[] = { "difficultyWindow", "smoothingValue" };
 const char* const kCheckNames[] = { "rewardBand", "allSettings" };
 
