@@ -72,6 +72,25 @@ TEST_F(RowsModelTest, AppendRows_InsertsOnlyFittingOnes)
     EXPECT_EQ(model.sourceRows(), 6u);
 }
 
+TEST_F(RowsModelTest, Families_StayTogetherInEveryOrder)
+{
+    model.setRows(4, { 0, 0, 0, 3 }); // the second and third stand below the first
+    const auto together = [this] {
+        const QStringList now = shown();
+        const qsizetype head = now.indexOf(names[0]);
+        return head + 2 < now.size() && QSet<QString>({ now[head + 1], now[head + 2] }) == QSet<QString>({ names[1], names[2] });
+    };
+    EXPECT_TRUE(together());
+    for (const int column : { 0, 1 })
+        for (const Qt::SortOrder order : { Qt::AscendingOrder, Qt::DescendingOrder }) {
+            model.sort(column, order);
+            EXPECT_TRUE(together()) << shown().join(QLatin1Char(' ')).toStdString();
+        }
+    const QStringList down = shown();
+    model.sort(1, Qt::AscendingOrder);
+    EXPECT_NE(shown(), down) << "heads, and rows within a family, are sorted";
+}
+
 TEST_F(RowsModelTest, Data_AlignsNumbersRightAndNamesColumns)
 {
     EXPECT_TRUE(model.index(0, 1).data(Qt::TextAlignmentRole).value<Qt::Alignment>().testFlag(Qt::AlignRight));

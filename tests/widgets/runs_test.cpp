@@ -5,6 +5,7 @@
 #include "tests/widgets/window_fixture.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/plot/curve_tile.h"
+#include "widgets/runs/runs_page.h"
 #include "widgets/viewmodels/format.h"
 #include "widgets/viewmodels/project_model.h"
 
@@ -81,6 +82,89 @@ protected:
     }
     QTableView* table = nullptr;
 };
+
+TEST_F(RunsTest, GroupedSeeds_AreOneRowWithMeanAndRange)
+{
+    openProject();
+    ProjectModel& project = window->workbench().project;
+    choose("dots-s1");
+    press(Qt::Key_G);
+    ASSERT_EQ(table->model()->rowCount(), 2);
+    const auto text = [this](int row, int column) { return table->model()->index(row, column).data().toString(); };
+    const auto rowOf = [&](const char* name) {
+        for (int row = 0; row < table->model()->rowCount(); ++row)
+            if (text(row, 1).trimmed().contains(QLatin1String(name)))
+                return row;
+        return -1;
+    };
+    EXPECT_EQ(text(rowOf("dots"), 1), QStringLiteral("▸ dots  (3 seeds)"));
+    EXPECT_EQ(text(rowOf("uniform"), 1), "uniform") << "no other seed: as it was";
+    constexpr int kState = 2;
+    constexpr int kSmoothReward = 6;
+    double sum = 0.0;
+    double low = 1.0;
+    double high = 0.0;
+    for (const char* name : { "dots-s1", "dots-s2", "dots-s3" }) {
+        const double value = *project.run(name)->smoothReward;
+        sum += value;
+        low = std::min(low, value);
+        high = std::max(high, value);
+    }
+    ASSERT_LT(low, high) << "the seeds differ";
+    EXPECT_EQ(text(rowOf("dots"), kSmoothReward), QStringLiteral("%1 (%2–%3)").arg(number(sum / 3), number(low), number(high)));
+    EXPECT_EQ(text(rowOf("dots"), kState), text(rowOf("uniform"), kState));
+    const QModelIndex cell = table->model()->index(rowOf("dots"), kSmoothReward);
+    EXPECT_GT(table->columnWidth(kSmoothReward), table->fontMetrics().horizontalAdvance(cell.data().toString())) << "nothing is cut";
+    EXPECT_TRUE(cell.data(Qt::ToolTipRole).toString().contains(QStringLiteral("dots-s2: "))) << "each seed by itself";
+
+    // Compared as a whole.
+    table->setCurrentIndex(cell);
+    QTest::keyClick(table, Qt::Key_Space);
+    EXPECT_EQ(project.compared(), (std::set<std::string> { "dots-s1", "dots-s2", "dots-s3" }));
+    QTest::keyClick(table, Qt::Key_Space);
+    EXPECT_TRUE(project.compared().empty());
+
+    // What speaks of one run says that this is none.
+    QString said;
+    const auto link = QObject::connect(child<RunsPage>("runsPage"), &Page::statusMessage, window.get(), [&](const QString& message) { said = message; });
+    press(Qt::Key_S);
+    EXPECT_TRUE(said.contains(QStringLiteral("3 runs"))) << said.toStdString();
+    QObject::disconnect(link);
+    EXPECT_FALSE(project.run("dots-s1")->notes.isStarred);
+
+    // Expanded, the runs stay below their group in every order.
+    QTest::keyClick(table, Qt::Key_Return);
+    ASSERT_EQ(table->model()->rowCount(), 5);
+    for (const Qt::SortOrder order : { Qt::AscendingOrder, Qt::DescendingOrder }) {
+        table->sortByColumn(kSmoothReward, order);
+        const int group = rowOf("(3 seeds)");
+        for (int i = 1; i <= 3; ++i)
+            EXPECT_TRUE(text(group + i, 1).startsWith(QStringLiteral("      dots-s"))) << text(group + i, 1).toStdString();
+    }
+    const int width = table->columnWidth(kSmoothReward);
+    press(Qt::Key_G);
+    EXPECT_EQ(table->model()->rowCount(), 4);
+    EXPECT_LT(table->columnWidth(kSmoothReward), width) << "the room is given back";
+}
+
+TEST_F(RunsTest, GroupedSeeds_AreOfTheRunsThatTheSearchFinds)
+{
+    openProject();
+    child<QCheckBox>("groupSeeds")->setChecked(true);
+    child<QLineEdit>("runFilter")->setText(QStringLiteral("dots-s1"));
+    ASSERT_EQ(table->model()->rowCount(), 1);
+    EXPECT_EQ(table->model()->index(0, 1).data().toString(), "dots-s1");
+    child<QLineEdit>("runFilter")->clear();
+    EXPECT_EQ(table->model()->rowCount(), 2);
+    // Opening goes by the run below the group.
+    choose("▸ dots  (3 seeds)");
+    QTest::keyClick(table, Qt::Key_Right);
+    ASSERT_EQ(table->model()->rowCount(), 5);
+    table->setCurrentIndex(table->model()->index(table->currentIndex().row() + 1, 1));
+    const std::string name = table->currentIndex().data().toString().trimmed().toStdString();
+    QTest::keyClick(table, Qt::Key_Return);
+    EXPECT_TRUE(waitFor([&] { return run().path() == runs() / name; }));
+}
 
 TEST_F(RunsTest, Rename_MovesTheFolderWithNotesAndComparison)
 {

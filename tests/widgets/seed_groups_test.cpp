@@ -29,6 +29,7 @@ protected:
             RunSummary run;
             run.name = name;
             run.settings = { { "run.seed", name }, { "run.name", name }, { "optimizer.learning_rate", std::string(name) == "b" ? "2e-4" : "1e-4" } };
+            run.experiment = experimentOf(run.settings);
             runs[name] = run;
         }
         overlay.curves = { curveOf("a1", { 0, 10, 20 }, { 0, 100, 200 }, { 0.2, 0.4, 0.9 }), curveOf("b", { 0, 10 }, { 0, 90 }, { 0.2, 0.3 }),
@@ -57,7 +58,8 @@ TEST_F(SeedGroupsTest, RunsThatDifferInSeedAndName_AreOneGroup)
 
 TEST_F(SeedGroupsTest, RunsWithoutKnownSettings_StayAlone)
 {
-    runs["a1"].settings.clear();
+    EXPECT_EQ(experimentOf({}), 0);
+    runs["a1"].experiment = 0;
     runs.erase("a2");
     EXPECT_EQ(groups().size(), 3u);
 }

@@ -9,43 +9,55 @@
 #include <QPainter>
 
 #include <algorithm>
+#include <limits>
 
 namespace midpoint::gui {
 
 namespace {
 
-void paintSpark(QPainter* painter, const QRect& place, const std::vector<float>& values, const QPen& pen)
+// Each run's curve, all on one scale.
+void paintSparks(QPainter* painter, const QRect& place, const std::vector<const RunSummary*>& runs, const std::function<QPen(const RunSummary&)>& penOf)
 {
-    if (values.size() < 2)
-        return;
-    const auto [low, high] = std::minmax_element(values.begin(), values.end());
-    const double span = std::max(static_cast<double>(*high - *low), 1e-9);
-    QPolygonF line;
-    for (std::size_t i = 0; i < values.size(); ++i)
-        line << QPointF(place.left() + place.width() * static_cast<double>(i) / static_cast<double>(values.size() - 1),
-            place.bottom() - place.height() * static_cast<double>(values[i] - *low) / span);
+    float low = std::numeric_limits<float>::max();
+    float high = std::numeric_limits<float>::lowest();
+    for (const RunSummary* run : runs)
+        for (const float value : run->spark) {
+            low = std::min(low, value);
+            high = std::max(high, value);
+        }
+    const double span = std::max(static_cast<double>(high) - static_cast<double>(low), 1e-9);
     painter->setRenderHint(QPainter::Antialiasing);
-    painter->setPen(pen);
-    painter->drawPolyline(line);
+    for (const RunSummary* run : runs) {
+        if (run->spark.size() < 2)
+            continue;
+        QPolygonF line;
+        for (std::size_t i = 0; i < run->spark.size(); ++i)
+            line << QPointF(place.left() + place.width() * static_cast<double>(i) / static_cast<double>(run->spark.size() - 1),
+                place.bottom() - place.height() * static_cast<double>(run->spark[i] - low) / span);
+        painter->setPen(penOf(*run));
+        painter->drawPolyline(line);
+    }
 }
 
 } // namespace
 
-RunsDelegate::RunsDelegate(const Theme& theme, RowAt rowAt, IsCompared isCompared, QObject* parent)
+RunsDelegate::RunsDelegate(const Theme& theme, RunsAt runsAt, IsCompared isCompared, QObject* parent)
     : QStyledItemDelegate(parent)
     , m_theme(theme)
-    , m_rowAt(std::move(rowAt))
+    , m_runsAt(std::move(runsAt))
     , m_isCompared(std::move(isCompared))
 {
 }
 
 void RunsDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const
 {
-    const RunSummary& run = m_rowAt(index.data(RowsModel::SourceRowRole).toULongLong());
+    const std::vector<const RunSummary*> runs = m_runsAt(index.data(RowsModel::SourceRowRole).toULongLong());
     QStyleOptionViewItem styled = option;
     initStyleOption(&styled, index);
     if (index.column() == kStateColumn) {
-        styled.palette.setColor(QPalette::Text, m_theme.color(run.problem.empty() ? stateRole(run.state.kind) : ColorRole::Alert));
+        const auto roleOf = [](const RunSummary& run) { return run.problem.empty() ? stateRole(run.state.kind) : ColorRole::Alert; };
+        if (std::all_of(runs.begin(), runs.end(), [&](const RunSummary* run) { return roleOf(*run) == roleOf(*runs.front()); }))
+            styled.palette.setColor(QPalette::Text, m_theme.color(roleOf(*runs.front())));
         QStyledItemDelegate::paint(painter, styled, index);
         return;
     }
@@ -58,14 +70,23 @@ void RunsDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
     widget->style()->drawControl(QStyle::CE_ItemViewItem, &styled, painter, widget);
     painter->save();
     const bool isSelected = option.state.testFlag(QStyle::State_Selected);
-    const QColor color = m_theme.series(run.color);
     if (index.column() == kColorColumn) {
+        // One circle for each run of a group, as many as fit, the first on top.
+        constexpr std::size_t kMostCircles = 3;
+        constexpr double kStep = 5.0;
+        const std::size_t count = std::min(runs.size(), kMostCircles);
         painter->setRenderHint(QPainter::Antialiasing);
-        painter->setPen(QPen(isSelected ? m_theme.color(ColorRole::Window) : color, 2, Theme::seriesDash(run.color)));
-        painter->setBrush(m_isCompared(run.name) ? QBrush(color) : QBrush(Qt::NoBrush));
-        painter->drawEllipse(QPointF(option.rect.center()) + QPointF(0.5, 0.5), 5, 5);
+        for (std::size_t i = count; i-- > 0;) {
+            const QColor color = m_theme.series(runs[i]->color);
+            const double shift = (static_cast<double>(i) - static_cast<double>(count - 1) / 2.0) * kStep;
+            painter->setPen(QPen(isSelected ? m_theme.color(ColorRole::Window) : color, 2, Theme::seriesDash(runs[i]->color)));
+            painter->setBrush(m_isCompared(runs[i]->name) ? QBrush(color) : count == 1 ? QBrush(Qt::NoBrush) : styled.palette.brush(QPalette::Base));
+            painter->drawEllipse(QPointF(option.rect.center()) + QPointF(0.5 + shift, 0.5), 5, 5);
+        }
     } else {
-        paintSpark(painter, option.rect.adjusted(4, 4, -4, -4), run.spark, QPen(isSelected ? styled.palette.color(QPalette::HighlightedText) : color, 1.3));
+        paintSparks(painter, option.rect.adjusted(4, 4, -4, -4), runs, [&](const RunSummary& run) {
+            return QPen(isSelected ? styled.palette.color(QPalette::HighlightedText) : m_theme.series(run.color), 1.3);
+        });
     }
     painter->restore();
 }

@@ -7,6 +7,7 @@
 #include <QStyledItemDelegate>
 
 #include <functional>
+#include <vector>
 
 namespace midpoint::gui {
 
@@ -15,9 +16,9 @@ class Theme;
 class RunsDelegate : public QStyledItemDelegate {
     Q_OBJECT
 public:
-    using RowAt = std::function<const RunSummary&(std::size_t)>;
+    using RunsAt = std::function<std::vector<const RunSummary*>(std::size_t row)>; // several: a group of seeds
     using IsCompared = std::function<bool(const std::string&)>;
-    RunsDelegate(const Theme& theme, RowAt rowAt, IsCompared isCompared, QObject* parent);
+    RunsDelegate(const Theme& theme, RunsAt runsAt, IsCompared isCompared, QObject* parent);
     void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
     static constexpr int kColorColumn = 0;
@@ -26,7 +27,7 @@ public:
 
 private:
     const Theme& m_theme;
-    RowAt m_rowAt;
+    RunsAt m_runsAt;
     IsCompared m_isCompared;
 };
 

@@ -46,6 +46,7 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     : Page(workbench, QStringLiteral("runsPage"), parent)
     , m_filter(new QLineEdit(this))
     , m_hint(new QLabel(this))
+    , m_groupsSeeds(new QCheckBox(tr("group seeds"), this))
     , m_target(new QDoubleSpinBox(this))
     , m_table(new QTableView(this))
     , m_model(new RowsModel(this))
@@ -73,7 +74,7 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     m_target->setSingleStep(0.01);
     m_target->setValue(0.8);
     m_target->setAccessibleName(tr("Accuracy to reach"));
-    m_target->setToolTip(tr("The columns “steps to”, “rollouts to” and “hours to” say what a run needed to reach this held-out accuracy"));
+    m_target->setToolTip(tr("The columns “steps to”, “rollouts to” and “time to” say what a run needed to reach this held-out accuracy"));
     auto* columns = new QToolButton(this);
     columns->setObjectName(QStringLiteral("chooseColumns"));
     columns->setText(tr("Columns"));
@@ -86,6 +87,10 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     bar->addWidget(m_hint);
     bar->addWidget(new QLabel(tr("accuracy to reach"), this));
     bar->addWidget(m_target);
+    m_groupsSeeds->setObjectName(QStringLiteral("groupSeeds"));
+    m_groupsSeeds->setToolTip(tr("One row for runs that differ in nothing but their seed (G): mean and range; Return shows the runs below it"));
+    bar->addSpacing(8);
+    bar->addWidget(m_groupsSeeds);
     bar->addWidget(columns);
     bar->addWidget(workbench.actions.makeButton(QStringLiteral("project.newRun"), this, true));
     layout->addLayout(bar);
@@ -104,8 +109,10 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     connect(m_filter, &QLineEdit::textEdited, this, [this] { filtersChanged(FilterHistory::Change::Typing); });
     connect(m_target, &QDoubleSpinBox::valueChanged, this, [this] {
         m_targetIsOwn = true;
-        m_model->setRows(m_runs.size());
+        refreshTexts();
+        m_model->sort(m_table->horizontalHeader()->sortIndicatorSection(), m_table->horizontalHeader()->sortIndicatorOrder());
     });
+    connect(m_groupsSeeds, &QCheckBox::toggled, this, &RunsPage::groupsToggled);
     connect(m_overlayTimer, &QTimer::timeout, this, &RunsPage::askOverlay);
     ProjectModel& project = workbench.project;
     connect(&project, &ProjectModel::runsChanged, this, &RunsPage::refreshRuns);
@@ -115,7 +122,7 @@ RunsPage::RunsPage(Workbench& workbench, QWidget* parent)
     });
     connect(&project, &ProjectModel::comparedChanged, this, [this] {
         refreshTarget();
-        m_model->refreshTexts();
+        refreshTexts();
         refreshDifferences();
         m_overlayTimer->start();
     });
@@ -138,7 +145,7 @@ void RunsPage::buildTable()
     m_table->sortByColumn(-1, Qt::AscendingOrder);
     m_table->setContextMenuPolicy(Qt::CustomContextMenu);
     m_table->setItemDelegate(new RunsDelegate(
-        theme(), [this](std::size_t index) -> const RunSummary& { return row(index); },
+        theme(), [this](std::size_t row) { return runsOf(row); },
         [this](const std::string& name) { return workbench().project.compared().count(name) > 0; }, m_table));
     m_table->installEventFilter(this);
     m_table->horizontalHeader()->setStretchLastSection(false);
@@ -164,7 +171,6 @@ void RunsPage::focusFilter()
 
 void RunsPage::refreshRuns()
 {
-    const std::string chosen = selectedRun();
     const RunSummaries before = m_runs;
     m_runs = workbench().project.runs();
     // Starred runs first, then the newest.
@@ -173,20 +179,12 @@ void RunsPage::refreshRuns()
             return a->notes.isStarred;
         return a->startedMs > b->startedMs;
     });
-    const bool sameRows = before.size() == m_runs.size()
-        && std::equal(before.begin(), before.end(), m_runs.begin(), [](const auto& a, const auto& b) { return a->name == b->name; });
-    if (sameRows && before == m_runs)
+    if (before == m_runs)
         return;
-    if (sameRows) {
-        m_model->refreshTexts();
-    } else {
-        m_model->setRows(m_runs.size());
-        for (std::size_t i = 0; i < m_runs.size() && !chosen.empty(); ++i)
-            if (m_runs[i]->name == chosen && m_model->rowOfSource(i) >= 0)
-                m_table->selectRow(m_model->rowOfSource(i));
-    }
+    rebuildRows(before);
     refreshMetrics(before);
     refreshTarget();
+    refreshTexts();
     refreshDifferences();
     m_overlayTimer->start();
 }
@@ -211,12 +209,8 @@ void RunsPage::refreshTarget()
 
 void RunsPage::applyFilter()
 {
-    const RunFilter filter = RunFilter::parse(m_filter->text());
-    m_hint->setText(filter.problem());
-    if (filter.isEmpty())
-        m_model->setFilter({});
-    else
-        m_model->setFilter([this, filter](std::size_t index) { return filter.matches(row(index)); });
+    m_hint->setText(RunFilter::parse(m_filter->text()).problem());
+    rebuildRows(m_runs);
 }
 
 QVariantMap RunsPage::filters() const { return { { QStringLiteral("text"), m_filter->text() } }; }
@@ -228,13 +222,26 @@ void RunsPage::addTerm(const QString& term)
     filtersChanged(FilterHistory::Change::Choice);
 }
 
-const RunSummary* RunsPage::selected() const
+const RunsPage::Row* RunsPage::currentRow() const
 {
     QModelIndex index = m_table->currentIndex();
     const QModelIndexList chosen = m_table->selectionModel()->selectedRows();
     if (!index.isValid() && !chosen.isEmpty())
         index = chosen.front(); // all rows were chosen at once
-    return index.isValid() ? &row(m_model->sourceRow(index.row())) : nullptr;
+    return index.isValid() ? &m_rows[m_model->sourceRow(index.row())] : nullptr;
+}
+
+const RunSummary* RunsPage::selected() const
+{
+    const Row* row = currentRow();
+    return row == nullptr || row->isGroup() ? nullptr : m_runs[row->runs.front()].get();
+}
+
+const RunSummary* RunsPage::chosenRun()
+{
+    if (const Row* row = currentRow(); row != nullptr && row->isGroup())
+        Q_EMIT statusMessage(tr("This row stands for %1 runs: expand it (Return) and choose one of them.").arg(row->runs.size()));
+    return selected();
 }
 
 std::string RunsPage::selectedRun() const { return selected() == nullptr ? std::string() : selected()->name; }
@@ -243,6 +250,8 @@ void RunsPage::openSelected()
 {
     if (const RunSummary* run = selected())
         Q_EMIT runActivated(run->path);
+    else if (const Row* row = currentRow())
+        setExpanded(static_cast<std::size_t>(row - m_rows.data()), !row->isExpanded);
 }
 
 bool RunsPage::eventFilter(QObject* watched, QEvent* event)
@@ -257,6 +266,11 @@ bool RunsPage::eventFilter(QObject* watched, QEvent* event)
             openSelected();
             return true;
         }
+        const Row* row = currentRow();
+        if ((key == Qt::Key_Right || key == Qt::Key_Left) && row != nullptr && row->isGroup() && row->isExpanded != (key == Qt::Key_Right)) {
+            setExpanded(static_cast<std::size_t>(row - m_rows.data()), key == Qt::Key_Right);
+            return true;
+        }
     }
     return Page::eventFilter(watched, event);
 }
@@ -264,21 +278,26 @@ bool RunsPage::eventFilter(QObject* watched, QEvent* event)
 void RunsPage::toggleCompared()
 {
     ProjectModel& project = workbench().project;
+    std::vector<std::pair<std::string, bool>> changes;
     for (const QModelIndex& index : m_table->selectionModel()->selectedRows()) {
-        const std::string& name = row(m_model->sourceRow(index.row())).name;
-        project.setCompared(name, project.compared().count(name) == 0);
+        const auto runs = runsOf(m_model->sourceRow(index.row()));
+        const bool areAll = std::all_of(runs.begin(), runs.end(), [&](const RunSummary* run) { return project.compared().count(run->name) > 0; });
+        for (const RunSummary* run : runs)
+            changes.emplace_back(run->name, !areAll);
     }
+    for (const auto& [name, isCompared] : changes)
+        project.setCompared(name, isCompared);
 }
 
 void RunsPage::toggleStar()
 {
-    if (const RunSummary* run = selected())
+    if (const RunSummary* run = chosenRun())
         workbench().project.changeNotes(run->name, [](RunNotes& notes) { notes.isStarred = !notes.isStarred; });
 }
 
 void RunsPage::rename()
 {
-    const RunSummary* run = selected();
+    const RunSummary* run = chosenRun();
     if (run == nullptr)
         return;
     bool isAccepted = false;
@@ -290,7 +309,7 @@ void RunsPage::rename()
 
 void RunsPage::editNote()
 {
-    const RunSummary* run = selected();
+    const RunSummary* run = chosenRun();
     if (run == nullptr)
         return;
     bool isAccepted = false;
@@ -302,7 +321,7 @@ void RunsPage::editNote()
 
 void RunsPage::editTags()
 {
-    const RunSummary* run = selected();
+    const RunSummary* run = chosenRun();
     if (run == nullptr)
         return;
     QStringList tags;
@@ -322,7 +341,7 @@ void RunsPage::editTags()
 // Six hues that everyone can tell apart, each also dashed and dotted.
 void RunsPage::chooseColor()
 {
-    const RunSummary* run = selected();
+    const RunSummary* run = chosenRun();
     if (run == nullptr)
         return;
     constexpr int kDashes = 3;
@@ -348,7 +367,7 @@ void RunsPage::chooseColor()
 
 void RunsPage::trashSelected()
 {
-    const RunSummary* run = selected();
+    const RunSummary* run = chosenRun();
     if (run == nullptr)
         return;
     if (run->notes.isStarred || launch::isActive(run->state.kind)) {
@@ -369,12 +388,20 @@ void RunsPage::trashSelected()
 
 void RunsPage::showMenu(const QPoint& position)
 {
-    const RunSummary* run = selected();
-    if (run == nullptr)
+    const Row* row = currentRow();
+    if (row == nullptr)
         return;
     auto* menu = new QMenu(this);
     menu->setObjectName(QStringLiteral("runMenu"));
     menu->setAttribute(Qt::WA_DeleteOnClose);
+    if (row->isGroup()) {
+        menu->addAction(row->isExpanded ? tr("Hide the runs") : tr("Show the runs"), this, &RunsPage::openSelected);
+        menu->addAction(workbench().actions.action(QStringLiteral("runs.compare")));
+        menu->addAction(workbench().actions.action(QStringLiteral("runs.groupSeeds")));
+        menu->popup(m_table->viewport()->mapToGlobal(position));
+        return;
+    }
+    const RunSummary* run = selected();
     const std::filesystem::path path = run->path;
     menu->addAction(tr("Open"), this, &RunsPage::openSelected);
     for (const char* id : { "runs.compare", "runs.star", "runs.color", "runs.tags", "runs.note", "runs.rename" })
@@ -388,6 +415,7 @@ void RunsPage::showMenu(const QPoint& position)
     menu->addAction(tr("Open folder"), this, [path] { QDesktopServices::openUrl(QUrl::fromLocalFile(qs(path))); });
     menu->addAction(tr("Copy path"), this, [path] { QApplication::clipboard()->setText(qs(path)); });
     menu->addSeparator();
+    menu->addAction(workbench().actions.action(QStringLiteral("runs.groupSeeds")));
     menu->addAction(workbench().actions.action(QStringLiteral("runs.trash")));
     menu->popup(m_table->viewport()->mapToGlobal(position));
 }
@@ -397,7 +425,7 @@ void RunsPage::addFilterActions(QMenu* menu, const QModelIndex& index)
 {
     if (!index.isValid())
         return;
-    const RunSummary& run = row(m_model->sourceRow(index.row()));
+    const RunSummary& run = *runsOf(m_model->sourceRow(index.row())).front();
     QStringList keys { QStringLiteral("state") };
     const int own = index.column() - (m_model->columnCount() - static_cast<int>(m_extraColumns.size()));
     if (own >= 0)

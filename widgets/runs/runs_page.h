@@ -9,6 +9,7 @@
 
 #include <QStringList>
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -52,8 +53,9 @@ public:
     void chooseColor();
     void trashSelected();
     void setXQuantity(XQuantity quantity);
-    void openSelected();
-    std::string selectedRun() const; // name; empty if none
+    void openSelected();             // or expands a group of seeds
+    void toggleSeedGroups();
+    std::string selectedRun() const; // name; empty if none, or several
 
 Q_SIGNALS:
     void runActivated(std::filesystem::path path);
@@ -64,7 +66,26 @@ protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
+    // Runs of the table's row: several are one experiment with different seeds.
+    struct Row {
+        std::vector<std::size_t> runs; // in m_runs
+        std::int64_t experiment = 0;
+        bool isMember = false;   // it stands below its group
+        bool isExpanded = false; // its runs stand below it
+        bool isGroup() const { return runs.size() > 1; }
+    };
     void buildTable();
+    std::vector<Row> makeRows() const;
+    void rebuildRows(const RunSummaries& before); // m_runs, filter or grouping have changed; before: what m_rows speaks of
+    void groupsToggled();
+    void refreshTexts();
+    void setExpanded(std::size_t row, bool isExpanded);
+    std::vector<const RunSummary*> runsOf(std::size_t row) const;
+    QString nameOfRow(std::size_t row, const std::function<QString(std::size_t)>& nameOfRun) const;
+    ColumnSpec overRows(ColumnSpec column, const std::function<QString(double)>& mean) const;
+    const RunSummary& summary(std::size_t run) const { return *m_runs[run]; }
+    const Row* currentRow() const;
+    const RunSummary* chosenRun(); // the one that an action is for; says why there is none
     QStringList savedColumns() const;
     void buildCompare(QSplitter* split);
     std::vector<ColumnSpec> makeColumns() const;
@@ -81,11 +102,11 @@ private:
     std::vector<CurveSpec> runCurves(XQuantity quantity) const;
     std::vector<CurveSpec> seedCurves(XQuantity quantity) const;
     void refreshDifferences();
-    const RunSummary& row(std::size_t index) const { return *m_runs[index]; }
     const RunSummary* selected() const;
 
     QLineEdit* m_filter;
     QLabel* m_hint;
+    QCheckBox* m_groupsSeeds;
     QDoubleSpinBox* m_target;
     bool m_targetIsOwn = false; // typed by the user; until then it is what every compared run reached
     QTableView* m_table;
@@ -103,6 +124,9 @@ private:
     CommandPalette* m_columnPalette = nullptr;
     QStringList m_extraColumns;
     RunSummaries m_runs;
+    std::vector<Row> m_rows;
+    std::set<std::int64_t> m_expanded; // experiments
+    std::vector<int> m_ungroupedWidths; // of the columns
     std::set<std::string> m_metricNames; // recorded by any of them
     std::shared_ptr<const Overlay> m_overlay;
     struct Difference {

@@ -34,7 +34,7 @@ const QString kState = QStringLiteral("state");
 const char* const kFilterNames[] = { "runFilter", "promptFilter", "rolloutSearch", "logSearch" };
 const char* const kChoiceNames[] = { "difficultySet", "tokenColoring", "verdictFilter", "originFilter", "logLevel", "overlayQuantity", "bufferShares" };
 const char* const kNumberNames[] = { "difficultyWindow", "smoothingValue" };
-const char* const kCheckNames[] = { "rewardBand", "allSettings" };
+const char* const kCheckNames[] = { "rewardBand", "allSettings", "groupSeeds" };
 
 template <typename T, std::size_t N, typename Use>
 void forEach(QWidget* window, const char* const (&names)[N], Use use)

@@ -113,6 +113,7 @@ void MainWindow::declareRunActions()
     a.add({ "runs.rename", tr("Rename…"), runs, {}, { QKeySequence(Qt::Key_F2) }, tr("The run and its folder") }, onRuns(&RunsPage::rename));
     a.add({ "runs.note", tr("Note…"), runs, {}, { QKeySequence(QStringLiteral("Shift+F2")) } }, onRuns(&RunsPage::editNote));
     a.add({ "runs.tags", tr("Tags…"), runs, {}, { QKeySequence(QStringLiteral("T")) } }, onRuns(&RunsPage::editTags));
+    a.add({ "runs.groupSeeds", tr("Group seeds"), runs, {}, { QKeySequence(QStringLiteral("G")) }, tr("One row for runs that differ in nothing but their seed, or each by itself") }, onRuns(&RunsPage::toggleSeedGroups));
     a.add({ "runs.trash", tr("Move to trash"), runs, "trash", { QKeySequence::Delete } }, onRuns(&RunsPage::trashSelected));
 }
 

@@ -45,6 +45,7 @@ struct RunSummary {
     std::int64_t lastMs = 0;
     std::map<std::string, double> last;        // newest value of every metric
     std::map<std::string, std::string> settings;
+    std::int64_t experiment = 0;               // of the settings without the seed (seed_groups.h); 0: not known
     std::vector<EvaluationPoint> evaluations;
     std::string accuracyMetric;                // the metric behind them
     std::optional<BestValue> bestAccuracy;

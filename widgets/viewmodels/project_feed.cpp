@@ -10,6 +10,7 @@
 #include "widgets/viewmodels/metric_names.h"
 #include "widgets/viewmodels/project_model.h"
 #include "widgets/viewmodels/run_feed.h"
+#include "widgets/viewmodels/seed_groups.h"
 #include "widgets/viewmodels/series.h"
 #include "widgets/viewmodels/x_quantity.h"
 
@@ -207,6 +208,7 @@ std::shared_ptr<const RunSummary> ProjectFeed::summarise(const fs::path& folder)
         const store::RunInfo info = reader.info();
         for (auto& [key, value] : settingsOf(info.resolvedText.empty() ? info.configText : info.resolvedText))
             summary->settings[key] = value;
+        summary->experiment = experimentOf(summary->settings);
         const store::Series reward = reader.series(metric_names::kReward);
         summary->bestReward = bestOf(reward);
         summary->smoothReward = lastFinite(smoothed(reward.values, kRewardSmoothing));

@@ -16,10 +16,13 @@ void RowsModel::setColumns(std::vector<ColumnSpec> columns)
     endResetModel();
 }
 
-void RowsModel::setRows(std::size_t count)
+void RowsModel::setRows(std::size_t count) { setRows(count, {}); }
+
+void RowsModel::setRows(std::size_t count, std::vector<std::size_t> parents)
 {
     beginResetModel();
     m_rows = count;
+    m_parents = std::move(parents);
     rebuild();
     endResetModel();
 }
@@ -62,6 +65,30 @@ void RowsModel::rebuild()
     for (std::size_t row = 0; row < m_rows; ++row)
         if (!m_filter || m_filter(row))
             m_order.push_back(row);
+    sortOrder();
+    if (!m_parents.empty())
+        joinFamilies();
+}
+
+// Each row that is its own parent, followed by those below it, both in the order that they have now.
+void RowsModel::joinFamilies()
+{
+    std::vector<std::vector<std::size_t>> families(m_rows);
+    for (const std::size_t row : m_order)
+        if (m_parents[row] != row)
+            families[m_parents[row]].push_back(row);
+    std::vector<std::size_t> joined;
+    for (const std::size_t row : m_order) {
+        if (m_parents[row] != row)
+            continue;
+        joined.push_back(row);
+        joined.insert(joined.end(), families[row].begin(), families[row].end());
+    }
+    m_order = std::move(joined);
+}
+
+void RowsModel::sortOrder()
+{
     if (m_sortColumn < 0 || m_sortColumn >= static_cast<int>(m_columns.size()))
         return;
     const ColumnSpec& column = m_columns[static_cast<std::size_t>(m_sortColumn)];

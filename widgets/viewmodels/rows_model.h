@@ -28,6 +28,8 @@ public:
 
     void setColumns(std::vector<ColumnSpec> columns);
     void setRows(std::size_t count);    // the rows were replaced: filter and sort again
+    // Rows with others below them: parents[row] is the row above, or the row itself. Families stay together in every order.
+    void setRows(std::size_t count, std::vector<std::size_t> parents);
     void appendRows(std::size_t count); // rows were added at the end; only without a sort order
     void setFilter(Predicate predicate);
     void refreshTexts();                // values changed, rows and their order did not
@@ -44,9 +46,12 @@ public:
 
 private:
     void rebuild();
+    void sortOrder();
+    void joinFamilies();
 
     std::vector<ColumnSpec> m_columns;
     std::size_t m_rows = 0;
+    std::vector<std::size_t> m_parents; // empty: no row belongs to another
     std::vector<std::size_t> m_order;
     Predicate m_filter;
     int m_sortColumn = -1;

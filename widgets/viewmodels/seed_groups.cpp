@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/viewmodels/seed_groups.h"
 
+#include "backend/core/files.h"
 #include "backend/core/statistics.h"
 #include "backend/core/text.h"
 
@@ -11,25 +12,27 @@
 
 namespace midpoint::gui {
 
-std::string settingsWithoutSeed(const std::map<std::string, std::string>& settings)
+std::int64_t experimentOf(const std::map<std::string, std::string>& settings)
 {
+    if (settings.empty())
+        return 0;
     constexpr std::array kOfTheRun = { "run.seed", "run.name" };
     std::string text;
     for (const auto& [key, value] : settings)
         if (std::find(kOfTheRun.begin(), kOfTheRun.end(), key) == kOfTheRun.end())
             text += concat(key, "=", value, "\n");
-    return text;
+    return stableId(text);
 }
 
 std::vector<SeedGroup> groupSeeds(const Overlay& overlay, const std::function<const RunSummary*(const std::string&)>& summaryOf)
 {
     std::vector<SeedGroup> groups;
-    std::map<std::string, std::size_t> places;
+    std::map<std::pair<std::int64_t, std::string>, std::size_t> places;
     for (const OverlayCurve& curve : overlay.curves) {
         const RunSummary* summary = summaryOf(curve.run);
+        const std::int64_t experiment = summary == nullptr ? 0 : summary->experiment;
         // Settings that are not known are like no others.
-        const std::string key = summary == nullptr || summary->settings.empty() ? "run " + curve.run : settingsWithoutSeed(summary->settings);
-        const auto [place, isNew] = places.try_emplace(key, groups.size());
+        const auto [place, isNew] = places.try_emplace({ experiment, experiment == 0 ? curve.run : std::string() }, groups.size());
         if (isNew)
             groups.emplace_back();
         groups[place->second].members.push_back(&curve);

@@ -10,8 +10,8 @@
 
 namespace midpoint::gui {
 
-// What two runs have in common that differ in seed, name and place alone; equal for them and for no others.
-std::string settingsWithoutSeed(const std::map<std::string, std::string>& settings);
+// A number for all settings but seed and name: equal for runs that differ in these alone, and for no others. 0: settings not known.
+std::int64_t experimentOf(const std::map<std::string, std::string>& settings);
 
 struct SeedGroup {
     std::vector<const OverlayCurve*> members; // one: a run that has no other seed
