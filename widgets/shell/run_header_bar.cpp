@@ -134,7 +134,9 @@ void RunHeaderBar::refreshButtons()
     for (const char* id : { "run.setTarget", "run.setLearningRate", "run.excludePrompt", "run.pinPrompt" })
         actions.action(QString::fromUtf8(id))->setEnabled(isActive);
     const bool mayResume = !isActive && !header.isSnapshot && m_workbench.run.isOpen() && header.state.kind != launch::RunStateKind::Finished;
-    show(QStringLiteral("run.resume"), header.checkpoints.empty() && !header.hasDamagedCheckpoints ? tr("Start again") : tr("Resume"), false, mayResume);
+    const bool startsAgain = header.checkpoints.empty() && !header.hasDamagedCheckpoints;
+    actions.action(QStringLiteral("run.resume"))->setStatusTip(startsAgain ? tr("From step 0: there is no checkpoint to go on from") : tr("Go on from the newest complete checkpoint"));
+    show(QStringLiteral("run.resume"), startsAgain ? tr("Start again") : tr("Resume"), false, mayResume);
     for (QToolButton* button : { m_pause, m_checkpoint, m_stop, m_more })
         button->setVisible(isActive);
     m_stop->setEnabled(!isPending({ CommandKind::StopNow })); // whoever waits for the step to end may still want to stop now
