@@ -1,5 +1,6 @@
 #include "app/inspection.h"
 
+#include "app/safetensors_header.h"
 #include "backend/config/load.h"
 #include "backend/config/resolved.h"
 #include "backend/core/error.h"
@@ -12,8 +13,6 @@
 #include "backend/store/time_to_target.h"
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
 #include <map>
 
 namespace midpoint::app {
@@ -28,34 +27,6 @@ json readJson(const fs::path& path, ErrorKind kind)
     if (!content.is_object())
         throw Error(kind, concat(path.string(), ": expected a JSON object"));
     return content;
-}
-
-struct SafetensorsHeader {
-    nlohmann::json json;
-    std::uint64_t dataBegin = 0; // where the tensors' bytes begin in the file
-};
-
-// The header of a safetensors file: 8 bytes of its length, then JSON. Nothing of the tensors is read.
-SafetensorsHeader safetensorsHeader(const fs::path& path)
-{
-    std::ifstream file(path, std::ios::binary);
-    std::error_code error;
-    const std::uintmax_t size = fs::file_size(path, error);
-    if (error)
-        throw Error(ErrorKind::Model, concat(path.string(), ": cannot read: ", error.message()));
-    std::uint64_t length = 0;
-    char bytes[sizeof length] = {};
-    if (size < sizeof length || !file.read(bytes, sizeof length))
-        throw Error(ErrorKind::Model, concat(path.string(), ": expected at least 8 bytes, found ", size));
-    std::memcpy(&length, bytes, sizeof length); // little endian, as every machine we run on
-    if (length > size - sizeof length)
-        throw Error(ErrorKind::Model, concat(path.string(), ": the header says ", length, " bytes, the file has ", size - sizeof length, " after it"));
-    std::string text(length, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(length));
-    json header = json::parse(text, nullptr, false);
-    if (!header.is_object())
-        throw Error(ErrorKind::Model, concat(path.string(), ": the header is not a JSON object"));
-    return { std::move(header), sizeof length + length };
 }
 
 struct TensorTotals {

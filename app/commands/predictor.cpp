@@ -22,6 +22,14 @@ std::vector<std::filesystem::path> existing(const std::string& option, const Wor
     return paths;
 }
 
+constexpr const char* kLabels = "Labels of `midpoint eval --labels`, or runs: what their rollouts measured; one or more, in any mixture";
+
+void addStepsPerPolicy(CommandLine& line, std::int64_t& steps)
+{
+    line.add("--steps-per-policy", steps, "Runs in --labels: so many steps that follow each other count as one policy")
+        ->check(CLI::Range(1, 1'000'000));
+}
+
 void addThreads(CommandLine& line, std::int64_t& threads)
 {
     line.add("--threads", threads, "Threads; 0: OMP_NUM_THREADS if it is set, else all cores")->check(CLI::Range(0, 4096));
@@ -78,9 +86,10 @@ int train(const Words& words)
     bool asJson = false;
     CommandLine line("predictor train", "Trains the attention predictor on success rates that other models reached.");
     line.add("--embeddings", embeddings, "Embeddings of `midpoint predictor embed`")->required();
-    line.add("--labels", labels, "Labels of `midpoint eval --labels`, one file or more")->required();
+    line.add("--labels", labels, kLabels)->required();
+    addStepsPerPolicy(line, options.stepsPerPolicy);
     line.add("--out", out, "Predictor to write (.safetensors)")->required();
-    line.add("--held-out", options.heldOutPolicies, "Models whose labels are kept for early stopping");
+    line.add("--held-out", options.heldOutPolicies, "Models or runs whose labels are kept for early stopping");
     line.add("--epochs", options.epochs, "Passes over the labels")->check(CLI::Range(1, 100'000));
     line.add("--batch", options.batch, "Labels per update")->check(CLI::Range(1, 1'000'000));
     line.add("--references", options.references, "Reference prompts drawn per batch")->check(CLI::Range(1, 1'000'000));
@@ -111,7 +120,8 @@ int evaluate(const Words& words)
     CommandLine line("predictor eval", "Judges a predictor on labels: correlation, error, and how many of its choices have signal.");
     line.add("--embeddings", embeddings, "Embeddings of `midpoint predictor embed`")->required();
     line.add("--predictor", predictor, "Predictor of `midpoint predictor train`")->required();
-    line.add("--labels", labels, "Labels of `midpoint eval --labels`, one file or more")->required();
+    line.add("--labels", labels, kLabels)->required();
+    addStepsPerPolicy(line, options.stepsPerPolicy);
     line.add("--references", options.references, "Reference prompts")->check(CLI::Range(1, 1'000'000));
     line.add("--seeds", options.seeds, "Draws of the reference prompts")->check(CLI::Range(1, 10'000));
     line.add("--calibrator", options.calibrator, "Calibration fitted on the references")
@@ -144,7 +154,7 @@ int runPredictor(const Words& words)
     if (which == "--help" || which == "-h") {
         std::cout << "Makes and judges the difficulty predictor that selection by DOTS needs:\n"
                      "  1. midpoint predictor embed    embeds the questions with a frozen model\n"
-                     "  2. midpoint eval --labels      measures how often some models solve them\n"
+                     "  2. midpoint eval --labels      measures how often some models solve them; recorded runs do as well\n"
                      "  3. midpoint predictor train    learns to predict that from the embeddings\n"
                      "  4. midpoint predictor eval     says how well it does\n\n"
                      "usage: midpoint predictor embed|train|eval ...    (each has its own --help)\n";

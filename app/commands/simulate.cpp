@@ -1,6 +1,7 @@
 // midpoint simulate: what a strategy and a belief would have picked, and how good the picks would have been. Needs no model.
 #include "app/commands.h"
 #include "app/fresh_measurements.h"
+#include "app/prompt_embeddings.h"
 #include "app/run_paths.h"
 #include "backend/core/error.h"
 #include "backend/core/text.h"
@@ -20,6 +21,7 @@ struct SimulateOptions {
     std::string run;
     std::string truth;
     std::string world;
+    std::string embeddings;
     Words fresh;
     std::int64_t fewestMeasurements = 3;
     double halfLifeSteps = 4.0;
@@ -30,21 +32,14 @@ struct SimulateOptions {
     bool asJson = false;
 };
 
-difficulty::SyntheticWorld truthOf(SimulateOptions& options)
+// True rates by prompt and step, and the prompts' embeddings where there are any.
+struct SimulatedWorld {
+    std::unique_ptr<difficulty::Truth> truth;
+    PromptEmbeddings embeddings;
+};
+
+std::unique_ptr<difficulty::Truth> recordedTruth(const SimulateOptions& options)
 {
-    const int given = (options.run.empty() ? 0 : 1) + (options.truth.empty() ? 0 : 1) + (options.world.empty() ? 0 : 1);
-    if (given != 1)
-        throw Error(ErrorKind::Usage, concat("expected one of RUN, --truth FILE and --world NAME, found ", given, " of them"));
-    if (!options.world.empty()) {
-        options.synthetic.world = difficulty::worldFromName(options.world);
-        options.synthetic.seed = options.seed;
-        return difficulty::makeWorld(options.synthetic);
-    }
-    if (!options.truth.empty()) {
-        requireExisting("--truth", options.truth);
-        return { difficulty::readTruth(options.truth), {} };
-    }
-    requireExisting("RUN", options.run);
     const store::RunReader reader(options.run);
     std::vector<PromptId> ids;
     for (const store::PromptRecord& prompt : reader.prompts())
@@ -52,10 +47,50 @@ difficulty::SyntheticWorld truthOf(SimulateOptions& options)
     std::vector<difficulty::Measurement> measurements;
     for (const store::Observation& row : reader.observations(1, reader.progress().lastStep.value_or(0)))
         measurements.push_back({ row.step - 1, ids.at(static_cast<std::size_t>(row.promptIndex)), row.attempts, row.successes });
-    return { difficulty::truthFromMeasurements(measurements, options.fewestMeasurements, options.halfLifeSteps), {} };
+    return difficulty::truthFromMeasurements(measurements, options.fewestMeasurements, options.halfLifeSteps);
 }
 
-std::unique_ptr<difficulty::Belief> makeBelief(const SimulateOptions& options, const difficulty::SyntheticWorld& world)
+// Those that are given, or those that the run made for itself.
+std::filesystem::path embeddingFile(const SimulateOptions& options)
+{
+    if (!options.embeddings.empty()) {
+        requireExisting("--embeddings", options.embeddings);
+        return options.embeddings;
+    }
+    if (options.run.empty())
+        return {};
+    const std::filesystem::path run = options.run;
+    const std::filesystem::path own = (std::filesystem::is_directory(run) ? run : run.parent_path()) / "embeddings.safetensors";
+    return std::filesystem::exists(own) ? own : std::filesystem::path();
+}
+
+SimulatedWorld worldOf(SimulateOptions& options)
+{
+    const int given = (options.run.empty() ? 0 : 1) + (options.truth.empty() ? 0 : 1) + (options.world.empty() ? 0 : 1);
+    if (given != 1)
+        throw Error(ErrorKind::Usage, concat("expected one of RUN, --truth FILE and --world NAME, found ", given, " of them"));
+    if (!options.world.empty()) {
+        if (!options.embeddings.empty())
+            throw Error(ErrorKind::Usage, "--embeddings: expected with RUN or --truth; a made-up world has embeddings of its own");
+        options.synthetic.world = difficulty::worldFromName(options.world);
+        options.synthetic.seed = options.seed;
+        difficulty::SyntheticWorld made = difficulty::makeWorld(options.synthetic);
+        return { std::move(made.truth), { std::move(made.embeddings), options.synthetic.dimension } };
+    }
+    SimulatedWorld world;
+    if (!options.truth.empty()) {
+        requireExisting("--truth", options.truth);
+        world.truth = difficulty::readTruth(options.truth);
+    } else {
+        requireExisting("RUN", options.run);
+        world.truth = recordedTruth(options);
+    }
+    if (const std::filesystem::path file = embeddingFile(options); !file.empty() && options.selection.belief == "midpoint")
+        world.embeddings = readPromptEmbeddings(file, world.truth->pool().ids());
+    return world;
+}
+
+std::unique_ptr<difficulty::Belief> makeBelief(const SimulateOptions& options, const SimulatedWorld& world)
 {
     const std::string& name = options.selection.belief;
     const difficulty::PromptPool& pool = world.truth->pool();
@@ -65,9 +100,8 @@ std::unique_ptr<difficulty::Belief> makeBelief(const SimulateOptions& options, c
         return difficulty::makeLastSeenBelief(pool);
     if (name == "oracle")
         return difficulty::makeOracleBelief(pool);
-    const std::int64_t dimension = world.embeddings.empty() ? 0 : options.synthetic.dimension;
     return difficulty::makeMidpointBelief(
-        difficulty::midpointOptions(options.selection.midpointParts), pool, world.embeddings, dimension);
+        difficulty::midpointOptions(options.selection.midpointParts), pool, world.embeddings.values, world.embeddings.dimension);
 }
 
 json toJson(const difficulty::SimulatedRound& round)
@@ -98,6 +132,8 @@ void addOptions(CommandLine& line, SimulateOptions& options)
     line.options().add_option("RUN", options.run, "Run folder or database; its rollouts are the truth, for prompts measured often");
     line.options().add_option("--truth", options.truth,
         "CSV with the header step,prompt,success_rate. A prompt keeps its rate until the next step that names it; all stand in the first");
+    line.options().add_option("--embeddings", options.embeddings,
+        "RUN, --truth: embeddings of `midpoint predictor embed` for belief midpoint (otherwise those that RUN made for itself, or none)");
     line.add("--fresh", options.fresh,
         "STEP=FILE, labels of `midpoint eval --labels` of the checkpoint after that step: instead of simulating, how far the beliefs "
         "about RUN's prompts were off then");
@@ -141,7 +177,7 @@ int runSimulate(const Words& words)
         return 0;
     }
     options.simulation.seed = options.seed;
-    const difficulty::SyntheticWorld world = truthOf(options);
+    const SimulatedWorld world = worldOf(options);
     const difficulty::PromptPool& pool = world.truth->pool();
     std::unique_ptr<difficulty::SelectionStrategy> strategy = difficulty::makeStrategy(options.selection);
     std::unique_ptr<difficulty::Belief> belief = strategy->needsBelief() ? makeBelief(options, world) : nullptr;

@@ -133,9 +133,10 @@ struct EmbedOptions {
 };
 struct PredictorTrainOptions {
     std::filesystem::path embeddings;
-    std::vector<std::filesystem::path> labels; // JSONL of `midpoint eval --labels`
+    std::vector<std::filesystem::path> labels; // of `midpoint eval --labels`, or runs
+    std::int64_t stepsPerPolicy = 8;           // of a run
     std::filesystem::path out;
-    std::vector<std::string> heldOutPolicies;  // early stopping; empty: none
+    std::vector<std::string> heldOutPolicies;  // or runs; for early stopping; empty: none
     std::int64_t epochs = 20;
     std::int64_t batch = 256;
     std::int64_t references = 256;
@@ -147,7 +148,8 @@ struct PredictorTrainOptions {
 struct PredictorEvalOptions {
     std::filesystem::path embeddings;
     std::filesystem::path predictor;
-    std::vector<std::filesystem::path> labels;
+    std::vector<std::filesystem::path> labels; // of `midpoint eval --labels`, or runs
+    std::int64_t stepsPerPolicy = 8;           // of a run
     std::int64_t references = 256;
     std::int64_t seeds = 5;
     std::string calibrator = "linear"; // none | linear | isotonic | platt

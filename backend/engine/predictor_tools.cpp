@@ -9,6 +9,7 @@
 #include "backend/engine/beliefs.h"
 #include "backend/engine/model_files.h"
 #include "backend/engine/pool_prompt.h"
+#include "backend/engine/recorded_labels.h"
 #include "backend/engine/threads.h"
 #include "backend/engine/weights_hash.h"
 #include "backend/model/model.h"
@@ -20,6 +21,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace midpoint::engine {
 namespace {
@@ -92,14 +94,18 @@ std::string trainPredictorFile(const PredictorTrainOptions& options, Session& se
     const auto embeddings = predictor::EmbeddingMatrix::open(options.embeddings);
     std::vector<predictor::PolicyLabels> train;
     std::vector<predictor::PolicyLabels> heldOut;
-    for (predictor::PolicyLabels& labels : predictor::readLabels(options.labels, embeddings)) {
-        const bool isHeldOut = std::find(options.heldOutPolicies.begin(), options.heldOutPolicies.end(), labels.policy)
-            != options.heldOutPolicies.end();
+    std::set<std::string> found;
+    for (predictor::PolicyLabels& labels : readLabelsAndRuns(options.labels, options.stepsPerPolicy, embeddings)) {
+        const auto name = std::find_if(options.heldOutPolicies.begin(), options.heldOutPolicies.end(),
+            [&](const std::string& held) { return isPolicyOf(labels.policy, held); });
+        const bool isHeldOut = name != options.heldOutPolicies.end();
+        if (isHeldOut)
+            found.insert(*name);
         (isHeldOut ? heldOut : train).push_back(std::move(labels));
     }
-    if (heldOut.size() != options.heldOutPolicies.size())
-        throw Error(ErrorKind::Usage, concat("--held-out: expected policies that the labels contain, found ", heldOut.size(), " of ",
-                                          options.heldOutPolicies.size(), " (", join(options.heldOutPolicies, ", "), ")"));
+    for (const std::string& name : options.heldOutPolicies)
+        if (!found.contains(name))
+            throw Error(ErrorKind::Usage, concat("--held-out: expected policies or runs that the labels contain, found no '", name, "'"));
     predictor::TrainOptions settings;
     settings.shape.embeddingSize = embeddings.dimension();
     settings.shape.hiddenSize = options.hiddenSize;
@@ -133,7 +139,7 @@ std::string evaluatePredictorFile(const PredictorEvalOptions& options, Session&)
     const ThreadScope threads(options.threads);
     const auto embeddings = predictor::EmbeddingMatrix::open(options.embeddings);
     const auto predictor = predictor::AttentionPredictor::load(options.predictor);
-    const std::vector<predictor::PolicyLabels> labels = predictor::readLabels(options.labels, embeddings);
+    const std::vector<predictor::PolicyLabels> labels = readLabelsAndRuns(options.labels, options.stepsPerPolicy, embeddings);
     predictor::EvalOptions settings;
     settings.references = options.references;
     settings.seeds = options.seeds;

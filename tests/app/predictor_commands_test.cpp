@@ -1,4 +1,5 @@
 // embed -> labels -> train -> eval as users type it, with the demo's small model as backbone.
+#include "backend/store/run_writer.h"
 #include "tests/app/process.h"
 #include "tests/support/fixtures.h"
 
@@ -60,6 +61,39 @@ protected:
                     + "\n";
         write(m_folder / name, text);
     }
+    // A run that measured every prompt in every step, and solved more of them step by step.
+    void writeRun(const std::string& name, std::int64_t steps, bool hasRollouts = true)
+    {
+        store::RunWriterOptions options;
+        options.folder = m_folder / name;
+        options.info.name = name;
+        std::filesystem::create_directories(options.folder);
+        store::RunWriter writer(options);
+        std::vector<store::PromptRecord> prompts;
+        for (std::size_t i = 0; i < m_ids.size(); ++i)
+            prompts.push_back({ static_cast<std::int64_t>(i), m_ids[i], "question", "answer", "pool" });
+        writer.setPrompts(prompts);
+        for (std::int64_t step = 1; step <= steps; ++step) {
+            store::StepRecord record;
+            record.step = step;
+            for (std::size_t i = 0; hasRollouts && i < m_ids.size(); ++i) {
+                store::Observation seen;
+                seen.promptIndex = static_cast<std::int64_t>(i);
+                seen.attempts = 4;
+                seen.successes = m_words[i] <= 8 + 2 * step ? 4 : 0;
+                record.observations.push_back(seen);
+            }
+            writer.commitStep(record);
+        }
+        writer.finish();
+    }
+    void embed()
+    {
+        writePrompts();
+        const Finished finished = run({ "predictor", "embed", base(), "--data", "pool.jsonl", "--out", "embeddings.safetensors", "--threads", "1" });
+        ASSERT_EQ(finished.code, 0) << finished.err;
+        readIds();
+    }
     std::string base() const { return (midpoint::test::sourceFolder() / "projects/arithmetic/base").string(); }
 
     midpoint::test::TemporaryFolder m_folder;
@@ -88,6 +122,72 @@ TEST_F(PredictorCommands, Chain_FromPromptsToAReportOnAPolicyNeverSeen)
     EXPECT_EQ(unseen["policy"], "unseen");
     EXPECT_LT(unseen["mae"]["mean"].get<double>(), unseen["mae_mean_only"]["mean"].get<double>());
     EXPECT_GT(unseen["pearson"]["mean"].get<double>(), 0.5);
+}
+
+TEST_F(PredictorCommands, Train_OnRecordedRunsBesideLabels_StepsInARowAreOnePolicy)
+{
+    embed();
+    writeLabels("labels.jsonl", { { "weak", 10 } });
+    writeRun("course", 11);
+    writeRun("kept", 8);
+    const std::vector<std::string> words = { "predictor", "train", "--embeddings", "embeddings.safetensors", "--labels", "labels.jsonl", "course", "kept/run.db",
+        "--steps-per-policy", "4", "--held-out", "kept", "--out", "predictor.safetensors", "--epochs", "2", "--batch", "16", "--references", "20",
+        "--hidden-size", "32", "--threads", "1", "--json" };
+    const json trained = result(words);
+    EXPECT_EQ(trained["labels"], 3 * kPrompts) << "one policy of the file, steps 1 to 4 and 5 to 11 of the run";
+    EXPECT_EQ(trained["held_out_pearson"].size(), 2U);
+    const json report = result({ "predictor", "eval", "--embeddings", "embeddings.safetensors", "--predictor", "predictor.safetensors", "--labels", "course",
+        "--steps-per-policy", "4", "--references", "20", "--seeds", "2", "--threads", "1", "--json" });
+    ASSERT_EQ(report["policies"].size(), 2U);
+    EXPECT_EQ(report["policies"][0]["policy"], "course, steps 1 to 4");
+    EXPECT_EQ(report["policies"][1]["policy"], "course, steps 5 to 11");
+}
+
+TEST_F(PredictorCommands, Train_RunsThatDoNotServe_AreNamed)
+{
+    embed();
+    const auto train = [&](const std::string& labels, const std::string& heldOut) {
+        std::vector<std::string> words = { "predictor", "train", "--embeddings", "embeddings.safetensors", "--labels", labels, "--out", "predictor.safetensors" };
+        if (!heldOut.empty())
+            words.insert(words.end(), { "--held-out", heldOut });
+        return run(words);
+    };
+    writeRun("silent", 3, false);
+    EXPECT_THAT(train("silent", "").err, HasSubstr("silent/run.db: expected a run with rollouts, found none in 3 steps"));
+    writeRun("course", 4);
+    const Finished unknown = train("course", "cours");
+    EXPECT_EQ(unknown.code, 2);
+    EXPECT_THAT(unknown.err, HasSubstr("--held-out: expected policies or runs that the labels contain, found no 'cours'"));
+    m_ids[5] += 1;
+    writeRun("other", 4);
+    const Finished other = train("other", "");
+    EXPECT_EQ(other.code, 1);
+    EXPECT_THAT(other.err, HasSubstr("has no embedding in"));
+}
+
+TEST_F(PredictorCommands, Simulate_RecordedRun_BelievesByTheRunsEmbeddings)
+{
+    embed();
+    writeRun("course", 12);
+    const auto error = [&](const std::vector<std::string>& more) {
+        std::vector<std::string> words = { "simulate", "course", "--prompts-per-step", "6", "--json" };
+        words.insert(words.end(), more.begin(), more.end());
+        return result(words)["rounds"][4]["mae"].get<double>();
+    };
+    const double without = error({});
+    const double given = error({ "--embeddings", "embeddings.safetensors" });
+    EXPECT_LT(given, 0.8 * without) << "24 of 60 prompts are measured by then: the others have to be told from their embeddings";
+    std::filesystem::copy(m_folder / "embeddings.safetensors", m_folder / "course/embeddings.safetensors");
+    EXPECT_EQ(error({}), given) << "a run's own embeddings are found";
+    EXPECT_EQ(error({ "--parts", "counts,drift" }), without);
+    m_ids[5] += 1;
+    writeRun("other", 12);
+    const Finished other = run({ "simulate", "other", "--embeddings", "embeddings.safetensors" });
+    EXPECT_EQ(other.code, 1);
+    EXPECT_THAT(other.err, HasSubstr("embeddings.safetensors: expected an embedding of prompt "));
+    write(m_folder / "pool.safetensors", "short");
+    EXPECT_THAT(run({ "simulate", "course", "--embeddings", "pool.safetensors" }).err, HasSubstr("expected at least 8 bytes, found 5"));
+    EXPECT_THAT(run({ "simulate", "course", "--embeddings", base() + "/model.safetensors" }).err, HasSubstr("not an embedding file"));
 }
 
 TEST_F(PredictorCommands, Embed_LongQuestions_AreCutAndNotLeftOut)
