@@ -63,7 +63,7 @@ QString goOn(const RunHeader& header, Remedy remedy)
         return words(QT_TRANSLATE_NOOP("FailureAdvice", "Then start a new run with the changed setting (in the Runs table: New run with these settings)."));
     if (remedy == Remedy::Setting) {
         const std::vector<std::string> command = RunControl::trainCommand("midpoint", header.path / "resolved.toml", { "KEY=VALUE" }, header.path);
-        return words(QT_TRANSLATE_NOOP("FailureAdvice", "Then go on from the newest checkpoint with the changed setting: %1")).arg(RunControl::asShellLine(command));
+        return words(QT_TRANSLATE_NOOP("FailureAdvice", "Then go on from the newest checkpoint with the changed setting:\n%1")).arg(RunControl::asShellLine(command));
     }
     return header.checkpoints.empty() ? words(QT_TRANSLATE_NOOP("FailureAdvice", "Then start it again."))
                                       : words(QT_TRANSLATE_NOOP("FailureAdvice", "Then resume from the newest checkpoint."));

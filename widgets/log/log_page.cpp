@@ -376,14 +376,18 @@ void LogPage::refreshFailure()
     m_failure->setVisible(!advice.cause.isEmpty());
     if (advice.cause.isEmpty())
         return;
-    QString text = advice.cause + QStringLiteral("\n") + advice.advice;
-    if (run().header().heartbeatAgeSeconds >= 0)
-        text += tr("\nLast heartbeat %1.").arg(ago(run().header().heartbeatAgeSeconds));
-    if (!run().header().checkpoints.empty())
-        text += tr(" Newest checkpoint: %1.").arg(qs(run().header().checkpoints.back()));
-    else if (!run().header().hasDamagedCheckpoints)
-        text += tr(" No checkpoint was written: it would begin at step 0.");
-    m_failureText->setText(text);
+    const RunHeader& header = run().header();
+    QStringList facts;
+    if (header.heartbeatAgeSeconds >= 0)
+        facts << tr("Last heartbeat %1.").arg(ago(header.heartbeatAgeSeconds));
+    if (!header.checkpoints.empty())
+        facts << tr("Newest checkpoint: %1.").arg(qs(header.checkpoints.back()));
+    else if (!header.hasDamagedCheckpoints)
+        facts << tr("No checkpoint was written: it would begin at step 0.");
+    QStringList lines { advice.cause, advice.advice };
+    if (!facts.isEmpty())
+        lines << facts.join(QLatin1Char(' '));
+    m_failureText->setText(lines.join(QLatin1Char('\n')));
 }
 
 void LogPage::scrollToEnd() { m_table->scrollToBottom(); }
