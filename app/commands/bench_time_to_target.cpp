@@ -75,16 +75,16 @@ store::MethodRun foundRun(std::int64_t seed, const fs::path& folder, const confi
 try {
     store::MethodRun run { seed, folder, store::RunEnd::Missing, {} };
     if (!launch::isRunFolder(folder)) {
-        run.reason = concat("not trained yet (", folder.string(), ")");
+        run.reason = "not trained yet";
         return run;
     }
     if (const std::string other = otherSettings(folder, asked); !other.empty()) {
-        run.reason = concat(folder.string(), " ", other);
+        run.reason = concat(folder.string(), ": ", other);
         return run;
     }
     const auto record = exitOf(folder);
     if (!record || record->outcome == launch::Outcome::Stopped) {
-        run.reason = record ? concat("stopped after step ", record->lastStep, " (", folder.string(), ")") : concat("not finished (", folder.string(), ")");
+        run.reason = record ? concat("stopped after step ", record->lastStep) : "not finished";
         return run;
     }
     run.end = record->outcome == launch::Outcome::Finished ? store::RunEnd::Complete : store::RunEnd::Failed;
@@ -168,25 +168,6 @@ store::Method makeMethod(const Bench& bench, const PlannedMethod& planned, const
     return method;
 }
 
-// What is missing, for the terminal: a report of half a benchmark says so before its tables.
-void sayWhatIsMissing(const std::vector<store::Method>& methods)
-{
-    for (const store::Method& method : methods) {
-        std::size_t missingTrials = 0;
-        std::size_t trials = 0;
-        for (const store::RateTrial& trial : method.trials) {
-            trials += trial.runs.size();
-            missingTrials += static_cast<std::size_t>(std::ranges::count_if(
-                trial.runs, [](const store::RateTrialRun& each) { return each.run.end == store::RunEnd::Missing; }));
-        }
-        if (missingTrials > 0)
-            std::cerr << method.name << ": " << missingTrials << " of " << trials << " trials of learning rates are missing\n";
-        for (const store::MethodRun& run : method.runs)
-            if (run.end == store::RunEnd::Missing)
-                std::cerr << method.name << ", seed " << run.seed << ": " << run.reason << "\n";
-    }
-}
-
 void keepOnly(TimeToTargetPlan& plan, const Words& names)
 {
     for (const std::string& name : names)
@@ -234,7 +215,9 @@ int benchTimeToTarget(const Words& words)
     std::vector<store::Method> made;
     for (const PlannedMethod& method : plan.methods)
         made.push_back(makeMethod(bench, method, made));
-    sayWhatIsMissing(made);
+    for (const store::Method& method : made) // before the tables: a report of half a benchmark is no result
+        for (const std::string& shortcoming : store::shortcomings(method.name, method.trials, method.runs))
+            std::cerr << shortcoming << "\n";
     const store::TimeToTarget result = store::timeToTarget(made, plan.rule);
     writeFileAtomically(folder / "results.json", store::renderJson(result) + "\n");
     writeFileAtomically(folder / "results.md", store::renderText(result));

@@ -147,6 +147,9 @@ std::optional<Saving> saved(const ToTarget& own, const ToTarget& baseline, Quant
 // The summaries of a method, from its runs.
 void summarise(MethodResult& method, std::size_t targets);
 
+// What is missing or failed of a method, one line each: "dots, seeds 1, 2: not trained yet". Empty: nothing.
+std::vector<std::string> shortcomings(const std::string& method, const std::vector<RateTrial>& trials, const std::vector<MethodRun>& runs);
+
 std::string renderText(const TimeToTarget& result); // Markdown
 std::string renderJson(const TimeToTarget& result);
 

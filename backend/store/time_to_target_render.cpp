@@ -4,6 +4,7 @@
 #include "backend/store/published_savings.h"
 #include "backend/store/time_to_target.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -93,7 +94,7 @@ std::string targetTable(const TimeToTarget& result, std::size_t target)
     rows.front().push_back("end");
     for (const MethodResult& method : result.methods) {
         const ToTarget& own = method.toTarget[target];
-        Row row = { title(method), concat(own.reached, " of ", method.counted) };
+        Row row = { title(method), method.counted > 0 ? concat(own.reached, " of ", method.counted) : "-" };
         for (const Quantity quantity : kQuantities)
             row.push_back(cell(own.spent.of(quantity), formatOf(quantity)));
         for (const Quantity quantity : kQuantities)
@@ -137,12 +138,12 @@ std::string trialsText(const MethodResult& method)
     return join(texts, ", ");
 }
 
-void addRun(const MethodRun& run, const std::string& what, std::string& out)
+std::vector<MethodRun> plannedRuns(const MethodResult& method)
 {
-    if (run.end == RunEnd::Failed)
-        out += concat("- ", what, ", seed ", run.seed, " failed and counts as one that reaches nothing: ", run.reason, "\n");
-    else if (run.end == RunEnd::Missing)
-        out += concat("- ", what, ", seed ", run.seed, " is missing: ", run.reason, "\n");
+    std::vector<MethodRun> runs;
+    for (const RunResult& run : method.runs)
+        runs.push_back(run.run);
+    return runs;
 }
 
 std::string notInTheTables(const TimeToTarget& result)
@@ -155,11 +156,8 @@ std::string notInTheTables(const TimeToTarget& result)
             out += concat("- ", method.name, ": ", formatDuration(method.setupSeconds), " of preparation, not in the tables\n");
         if (method.oracleSeconds.median > 0.0)
             out += concat("- ", method.name, ": ", formatDuration(method.oracleSeconds.median), " of fresh measurements, not in the tables\n");
-        for (const RateTrial& trial : method.trials)
-            for (const RateTrialRun& run : trial.runs)
-                addRun(run.run, concat(method.name, " with learning rate ", shortest(trial.learningRate)), out);
-        for (const RunResult& run : method.runs)
-            addRun(run.run, method.name, out);
+        for (const std::string& line : shortcomings(method.name, method.trials, plannedRuns(method)))
+            out += concat("- ", line, "\n");
     }
     return out.empty() ? out : "## Beside the tables\n\n" + out;
 }
@@ -176,6 +174,36 @@ std::string paperTable()
 }
 
 } // namespace
+
+std::vector<std::string> shortcomings(const std::string& method, const std::vector<RateTrial>& trials, const std::vector<MethodRun>& runs)
+{
+    std::vector<std::string> lines;
+    std::size_t planned = 0;
+    std::size_t missing = 0;
+    for (const RateTrial& trial : trials)
+        for (const RateTrialRun& each : trial.runs) {
+            ++planned;
+            missing += each.run.end == RunEnd::Missing ? 1 : 0;
+            if (each.run.end == RunEnd::Failed)
+                lines.push_back(concat(method, " with learning rate ", shortest(trial.learningRate), ", seed ", each.run.seed,
+                    ": failed and counts as one that learned nothing: ", each.run.reason));
+        }
+    if (missing > 0)
+        lines.push_back(concat(method, ": ", missing, " of ", planned, " trials of learning rates are missing"));
+    std::vector<std::pair<std::string, std::vector<std::string>>> seedsByReason; // in the order of the runs
+    for (const MethodRun& run : runs) {
+        if (run.end == RunEnd::Complete)
+            continue;
+        const std::string reason = concat(run.end == RunEnd::Failed ? "failed and counts as one that reaches nothing: " : "", run.reason);
+        auto found = std::ranges::find(seedsByReason, reason, [](const auto& entry) { return entry.first; });
+        if (found == seedsByReason.end())
+            found = seedsByReason.insert(found, { reason, {} });
+        found->second.push_back(concat(run.seed));
+    }
+    for (const auto& [reason, seeds] : seedsByReason)
+        lines.push_back(concat(method, seeds.size() > 1 ? ", seeds " : ", seed ", join(seeds, ", "), ": ", reason));
+    return lines;
+}
 
 std::string renderText(const TimeToTarget& result)
 {

@@ -211,7 +211,7 @@ TEST_F(InFolder, TimeToTarget_ReportOnly_WritesWhatIsThereAndNamesWhatIsMissing)
     std::filesystem::create_directories(m_folder / "runs");
     const Finished nothing = report();
     EXPECT_EQ(nothing.code, 1);
-    EXPECT_THAT(nothing.err, AllOf(HasSubstr("a: 2 of 2 trials of learning rates are missing"), HasSubstr("a, seed 2: not trained yet"), HasSubstr("no run is complete")));
+    EXPECT_THAT(nothing.err, AllOf(HasSubstr("a: 2 of 2 trials of learning rates are missing"), HasSubstr("a, seeds 1, 2, 3, 4: not trained yet"), HasSubstr("no run is complete")));
 
     const auto finish = [&](int seed, const std::string& outcome, const std::string& rate) {
         const std::filesystem::path folder = m_folder / "runs/a" / concat("seed-", seed);

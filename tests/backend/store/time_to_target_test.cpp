@@ -163,7 +163,7 @@ TEST_F(TimeToTargetTest, RunThatFailed_ReachesNothing)
     EXPECT_TRUE(std::isinf(result.methods[1].toTarget[0].spent.of(Quantity::Steps).highest));
     const std::string text = renderText(result);
     EXPECT_THAT(text, HasSubstr("| fast (lr 1e-04) | 3 of 4 |"));
-    EXPECT_THAT(text, HasSubstr("fast, seed 4 failed and counts as one that reaches nothing: the grader failed"));
+    EXPECT_THAT(text, HasSubstr("fast, seed 4: failed and counts as one that reaches nothing: the grader failed"));
     EXPECT_EQ(nlohmann::json::parse(renderJson(result))["methods"][1]["runs"][3]["reason"], "the grader failed");
 }
 
@@ -184,7 +184,7 @@ TEST_F(TimeToTargetTest, WholeRuns_AndWhereTheirTimeWent)
 TEST_F(TimeToTargetTest, Texts_NameEverySeedThatIsMissingThePreparationAndThePapersFigures)
 {
     const std::string text = renderText(resultAt({ 0.35 }));
-    EXPECT_THAT(text, HasSubstr("fast, seed 4 is missing: not trained yet"));
+    EXPECT_THAT(text, HasSubstr("fast, seed 4: not trained yet"));
     EXPECT_THAT(text, HasSubstr("2 m 20 s of preparation, not in the tables"));
     EXPECT_THAT(text, HasSubstr("| Qwen2.5-3B | DeepMath, 8,192 questions | 57 % | 11 % | 62 % |"));
 }
@@ -227,7 +227,7 @@ TEST_F(TimeToTargetTest, LearningRate_IsTheOneThatHoldsOnAllSeedsAndNotTheOneTha
     const TimeToTarget result = timeToTarget(all, { .baseline = "slow", .targets = { 0.35 }, .metric = {}, .smoothing = 0.0 });
     const std::string text = renderText(result);
     EXPECT_THAT(text, HasSubstr("fast, learning rates tried (accuracy over the second half): 5e-05 0.550, 1e-04 0.400, 2e-04 0.775"));
-    EXPECT_THAT(text, HasSubstr("fast with learning rate 1e-04, seed 9 failed"));
+    EXPECT_THAT(text, HasSubstr("fast with learning rate 1e-04, seed 9: failed and counts as one that learned nothing: the loss is not finite"));
     EXPECT_EQ(nlohmann::json::parse(renderJson(result))["methods"][1]["learning_rate_trials"][1]["runs"][0]["reason"], "the loss is not finite");
 
     trials[2].runs[1].run.end = RunEnd::Missing;
