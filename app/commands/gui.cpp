@@ -11,8 +11,8 @@ namespace midpoint::app {
 int runGui(const Words& words)
 {
     if (std::find_if(words.begin(), words.end(), [](const std::string& word) { return word == "--help" || word == "-h"; }) != words.end()) {
-        std::cout << "Opens the window, on a project folder, a run folder or a run's database if one is named.\n\n"
-                     "usage: midpoint gui [PROJECT|RUN]\n"
+        std::cout << "Opens the window, on a project folder, a run folder, a run's database or a benchmark's results.db if one is named.\n\n"
+                     "usage: midpoint gui [PROJECT|RUN|FILE.db]\n"
                      "       midpoint gui --screenshots DIR RUN    render every screen to PNG, needs no display\n"
                      "                     [--size 1440x900]         size of the window in the pictures\n";
         return 0;

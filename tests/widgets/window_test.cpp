@@ -219,7 +219,7 @@ TEST_F(WindowTest, Screenshots_ShowEveryScreenInBothThemes)
 {
     const fs::path run = writeRun("shots");
     const fs::path target = folder / "shots";
-    EXPECT_EQ(renderScreens(*window, theme, target, run), 20) << "nine screens and the jobs";
+    EXPECT_EQ(renderScreens(*window, theme, target, run), 22) << "ten screens and the jobs";
     for (const fs::directory_entry& entry : fs::directory_iterator(target)) {
         const QImage image(QString::fromStdString(entry.path().string()));
         ASSERT_GE(image.width(), 1100);

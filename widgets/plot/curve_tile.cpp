@@ -284,7 +284,7 @@ std::vector<LegendEntry> CurveTile::legendAt(std::optional<double> x) const
         entry.value = valueAt(spec, x);
         entry.remark = rawAt(spec, x);
         entries.push_back(entry);
-        if (spec.band) {
+        if (spec.band && !spec.band->name.isEmpty()) {
             CurveSpec low = spec; // valued like the curve itself
             CurveSpec high = spec;
             low.curve = spec.band->low;
@@ -312,8 +312,9 @@ std::vector<std::pair<QString, const Series*>> CurveTile::csvSeries() const
         if (isSmoothed(spec))
             columns.emplace_back(spec.name + QStringLiteral(" (smoothed)"), &spec.curve->smooth());
         if (spec.band) {
-            columns.emplace_back(tr("%1: %2, lower").arg(spec.name, spec.band->name), &spec.band->low->raw());
-            columns.emplace_back(tr("%1: %2, upper").arg(spec.name, spec.band->name), &spec.band->high->raw());
+            const QString around = spec.band->name.isEmpty() ? spec.name : tr("%1: %2").arg(spec.name, spec.band->name);
+            columns.emplace_back(tr("%1, lower").arg(around), &spec.band->low->raw());
+            columns.emplace_back(tr("%1, upper").arg(around), &spec.band->high->raw());
         }
     }
     return columns;

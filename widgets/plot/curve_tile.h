@@ -15,7 +15,7 @@ namespace midpoint::gui {
 
 // What lies around a curve, such as percentiles or a deviation.
 struct CurveBand {
-    QString name;
+    QString name; // empty: not in the legend, where a note speaks of all bands
     std::shared_ptr<const Curve> low;
     std::shared_ptr<const Curve> high;
 };

@@ -68,7 +68,7 @@ public:
     virtual void resetZoom();
 
     QMenu* menu() const { return m_menu; }
-    QString csv() const; // of the visible range, with a header line
+    virtual QString csv() const; // of the visible range, with a header line
     void exportTo(const QString& path); // by the ending: .png, .svg, .pdf, .csv; throws midpoint::Error
     QImage image(double scale) const; // the plot alone
     QImage picture() const;           // with title, legend and description, as it is exported

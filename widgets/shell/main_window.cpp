@@ -3,6 +3,8 @@
 
 #include "backend/core/text.h"
 #include "backend/launch/run_folder.h"
+#include "backend/store/time_to_target.h"
+#include "widgets/benchmark/benchmark_page.h"
 #include "widgets/buffer/buffer_page.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/common/command_palette.h"
@@ -103,6 +105,7 @@ void MainWindow::buildPages()
     m_rollouts = new RolloutsPage(m_workbench, this);
     m_system = new SystemPage(m_workbench, this);
     m_log = new LogPage(m_workbench, this);
+    m_benchmark = new BenchmarkPage(m_workbench, this);
 }
 
 QToolButton* MainWindow::addScreen(const QString& name, Page* page, const QString& actionId)
@@ -133,7 +136,8 @@ void MainWindow::buildShell()
     railLayout->setContentsMargins(3, 6, 3, 6);
     railLayout->setSpacing(2);
     const std::pair<const char*, Page*> screens[] = { { "start", m_start }, { "runs", m_runsPage }, { "configure", m_configure }, { "live", m_live },
-        { "difficulty", m_difficulty }, { "buffer", m_buffer }, { "rollouts", m_rollouts }, { "system", m_system }, { "log", m_log } };
+        { "difficulty", m_difficulty }, { "buffer", m_buffer }, { "rollouts", m_rollouts }, { "system", m_system }, { "log", m_log },
+        { "benchmark", m_benchmark } };
     for (const auto& [name, page] : screens)
         railLayout->addWidget(addScreen(QString::fromUtf8(name), page, QStringLiteral("screen.") + QString::fromUtf8(name)));
     railLayout->addStretch(1);
@@ -202,6 +206,12 @@ void MainWindow::connectModels()
         m_configure->loadFile(run / "resolved.toml");
         showScreen(QStringLiteral("configure"));
     });
+    connect(m_benchmark, &BenchmarkPage::opened, this, [this](const std::filesystem::path& file) {
+        rememberRecent(file);
+        setWindowTitle(tr("%1 — Midpoint").arg(qs(file.parent_path().filename() / file.filename())));
+    });
+    connect(m_benchmark, &BenchmarkPage::refused, this, &MainWindow::showTrouble);
+    connect(m_benchmark, &BenchmarkPage::runRequested, this, &MainWindow::openPath);
     connect(m_control, &RunControl::started, this, [this](const std::filesystem::path& run) {
         m_project->refreshNow();
         openRun(run);
@@ -249,6 +259,10 @@ void MainWindow::openPath(const std::filesystem::path& path)
     if (absolute.extension() == ".toml") {
         m_configure->loadFile(absolute);
         showScreen(QStringLiteral("configure"));
+    } else if (const std::filesystem::path result = absolute / "results.db"; store::isTimeToTargetFile(absolute)) {
+        openBenchmark(absolute);
+    } else if (!launch::isRunFolder(absolute) && store::isTimeToTargetFile(result)) {
+        openBenchmark(result);
     } else if (std::filesystem::is_regular_file(absolute, error) || (launch::isRunFolder(absolute) && !std::filesystem::is_directory(absolute / "runs", error))) {
         openRun(absolute);
     } else {
@@ -278,6 +292,13 @@ void MainWindow::openProject(const std::filesystem::path& path)
     m_project->open(path);
     rememberRecent(path);
     showScreen(QStringLiteral("runs"));
+}
+
+void MainWindow::openBenchmark(const std::filesystem::path& file)
+{
+    m_trouble->tell(TroubleStrip::Source::Action, {});
+    m_benchmark->open(file);
+    showScreen(QStringLiteral("benchmark"));
 }
 
 void MainWindow::rememberRecent(const std::filesystem::path& path)
@@ -319,7 +340,8 @@ void MainWindow::showTrouble(const QString& message) { m_trouble->tell(TroubleSt
 void MainWindow::refreshStrips()
 {
     const QString screen = currentScreen();
-    m_isRunScreen = screen != QStringLiteral("start") && screen != QStringLiteral("runs") && screen != QStringLiteral("configure");
+    m_isRunScreen = screen != QStringLiteral("start") && screen != QStringLiteral("runs") && screen != QStringLiteral("configure")
+        && screen != QStringLiteral("benchmark");
     m_header->setVisible(m_isRunScreen && m_run->isOpen());
     refreshAlert();
 }

@@ -16,6 +16,7 @@ class QToolButton;
 
 namespace midpoint::gui {
 
+class BenchmarkPage;
 class BufferPage;
 class CommandPalette;
 class ConfigurePage;
@@ -45,10 +46,11 @@ public:
     MainWindow(Theme& theme, WindowOptions options);
     ~MainWindow() override;
 
-    // A run folder, a database file, a configuration, or a project folder.
+    // A run folder, a database file, a configuration, a project folder, or the result of a benchmark.
     void openPath(const std::filesystem::path& path);
     void openRun(const std::filesystem::path& path);
     void openProject(const std::filesystem::path& path);
+    void openBenchmark(const std::filesystem::path& file);
     void showScreen(const QString& name);
     QStringList screenNames() const;
     QString currentScreen() const;
@@ -116,6 +118,7 @@ private:
     RolloutsPage* m_rollouts = nullptr;
     SystemPage* m_system = nullptr;
     LogPage* m_log = nullptr;
+    BenchmarkPage* m_benchmark = nullptr;
     std::map<QString, Page*> m_pages;
     QStringList m_screenOrder;
     std::size_t m_dismissedEvents = 0;

@@ -3,6 +3,7 @@
 #include "widgets/shell/main_window.h"
 
 #include "backend/core/error.h"
+#include "widgets/benchmark/benchmark_page.h"
 #include "widgets/common/action_registry.h"
 #include "widgets/common/command_palette.h"
 #include "widgets/configure/configure_page.h"
@@ -50,7 +51,8 @@ void MainWindow::declareScreenActions()
     const Screen table[] = { { "start", tr("Start"), tr("Demo, projects opened before") }, { "runs", tr("Runs"), tr("All runs, and comparing them") },
         { "configure", tr("Configure"), tr("Settings of a new run") }, { "live", tr("Live"), tr("Curves of the run") },
         { "difficulty", tr("Difficulty"), tr("Predicted and measured difficulty") }, { "buffer", tr("Buffer"), tr("The replay buffer") },
-        { "rollouts", tr("Rollouts"), tr("What the model writes") }, { "system", tr("System"), tr("Ranks, time, memory, disk") }, { "log", tr("Log"), tr("Events and logs") } };
+        { "rollouts", tr("Rollouts"), tr("What the model writes") }, { "system", tr("System"), tr("Ranks, time, memory, disk") }, { "log", tr("Log"), tr("Events and logs") },
+        { "benchmark", tr("Benchmark"), tr("What methods needed to the same accuracy") } };
     auto* group = new QActionGroup(this);
     int number = 0;
     for (const Screen& screen : table) {
@@ -72,8 +74,8 @@ void MainWindow::declareRunActions()
         m_control->send(m_run->path(), command);
     };
     a.add({ "project.open", tr("Open project or run…"), project, "open", { QKeySequence::Open }, tr("A project folder, a run folder, or a snapshot") }, [this] { browse(); });
-    a.add({ "project.openSnapshot", tr("Open snapshot…"), project, {}, {}, tr("A file that `midpoint snapshot` has written") }, [this] {
-        const QString file = QFileDialog::getOpenFileName(this, tr("Open snapshot"), {}, tr("Snapshots and databases (*.db);;All files (*)"));
+    a.add({ "project.openSnapshot", tr("Open snapshot or benchmark…"), project, {}, {}, tr("A file that `midpoint snapshot` has written, or the results.db of `midpoint bench time-to-target`") }, [this] {
+        const QString file = QFileDialog::getOpenFileName(this, tr("Open snapshot or benchmark"), {}, tr("Snapshots and results (*.db);;All files (*)"));
         if (!file.isEmpty())
             openPath(file.toStdString());
     });
@@ -270,6 +272,8 @@ void MainWindow::setXQuantity(int index)
 {
     if (currentScreen() == QStringLiteral("runs"))
         m_runsPage->setXQuantity(static_cast<XQuantity>(index));
+    else if (currentScreen() == QStringLiteral("benchmark"))
+        m_benchmark->setXQuantity(static_cast<XQuantity>(index));
     else
         m_live->setXQuantity(static_cast<XQuantity>(index));
 }

@@ -85,7 +85,7 @@ void StartPage::buildLists(QVBoxLayout* layout)
         return button;
     };
     auto* open = addButton(tr("Open project or run…"), QStringLiteral("open"), QStringLiteral("openFolder"),
-        tr("Open a project folder, a run folder, or a snapshot file; it may also be dropped here"));
+        tr("Open a project folder or a run folder; it may also be dropped here, and so may a snapshot or the results.db of a benchmark"));
     auto* newRun = addButton(tr("New run…"), QStringLiteral("plus"), QStringLiteral("startNewRun"), tr("Configure a new run"));
     auto* openRuns = addButton(tr("All runs…"), QStringLiteral("runs"), QStringLiteral("showRuns"), tr("The table of all runs, and comparing them"));
     auto* lists = new QHBoxLayout;
