@@ -67,7 +67,9 @@ std::string trainRun(const config::LoadedConfig& loaded, const fs::path& config,
     const launch::ExitRecord record = launch::supervise(run, log);
     if (record.outcome == launch::Outcome::Stopped)
         throw Error(ErrorKind::Cancelled, concat("stopped after step ", record.lastStep, " of ", folder.string(), "; the same command goes on"));
-    return record.outcome == launch::Outcome::Failed ? record.reason : std::string();
+    if (record.outcome == launch::Outcome::Failed)
+        return record.reason.empty() ? concat("exit code ", record.code) : record.reason;
+    return {};
 }
 
 // A run as it lies there; one that cannot be understood is missing, with the error as the reason.
