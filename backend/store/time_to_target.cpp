@@ -188,6 +188,8 @@ std::optional<Saving> saved(const ToTarget& own, const ToTarget& baseline, Quant
     const double compared = (isAtLeast ? baseline.atLeast : baseline.spent).of(quantity).median;
     if (!std::isfinite(spent) || !(compared > 0.0))
         return std::nullopt;
+    if (isAtLeast && spent > compared)
+        return std::nullopt; // a bound below zero says nothing
     return Saving { 1.0 - spent / compared, isAtLeast };
 }
 

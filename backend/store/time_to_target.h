@@ -142,7 +142,8 @@ struct Saving {
     double share = 0.0;
     bool isAtLeast = false; // the baseline's median never got there: what its runs spent in all stands for it
 };
-// What was saved against the baseline, by the medians; nothing where the own one never got there.
+// What was saved against the baseline, by the medians; nothing where the own one never got there, or only after more than the
+// baseline spent in all.
 std::optional<Saving> saved(const ToTarget& own, const ToTarget& baseline, Quantity quantity);
 // The summaries of a method, from its runs.
 void summarise(MethodResult& method, std::size_t targets);

@@ -151,6 +151,9 @@ TEST_F(TimeToTargetTest, BaselineThatNeverGetsThere_BoundsTheSavingFromBelow)
     EXPECT_DOUBLE_EQ(saving->share, 1.0 - 10.0 / 18.75);
     EXPECT_THAT(renderText(result), HasSubstr("≥ 73 %")) << "generated tokens: 500 of 1,875";
     EXPECT_FALSE(saved(result.methods[0].toTarget[0], result.methods[0].toTarget[0], Quantity::Steps).has_value());
+    ToTarget dear = result.methods[1].toTarget[0];
+    dear.spent.quantities[static_cast<std::size_t>(Quantity::Steps)] = { 19.0, 19.0, 19.0 };
+    EXPECT_FALSE(saved(dear, result.methods[0].toTarget[0], Quantity::Steps).has_value()) << "a bound below zero says nothing";
 }
 
 TEST_F(TimeToTargetTest, RunThatFailed_ReachesNothing)

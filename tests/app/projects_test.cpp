@@ -1,10 +1,11 @@
-// The configurations of projects/paper are right but for the files that the user supplies.
+// What stands in projects/ is right: configurations of the paper but for the files that the user supplies, plans of benchmarks.
 #include "backend/config/checks.h"
 #include "tests/app/process.h"
 #include "tests/support/fixtures.h"
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
+#include <toml++/toml.h>
 
 #include <set>
 
@@ -64,6 +65,41 @@ TEST(PaperProjects, PresetGrpo_TurnsAFileIntoItsBaseline)
         EXPECT_EQ(config.selection.strategy, "uniform") << file;
         EXPECT_EQ(config::freshGroupsPerStep(config), 512) << file;
     }
+}
+
+std::vector<std::string> texts(const toml::node_view<toml::node> list)
+{
+    std::vector<std::string> result;
+    if (const toml::array* items = list.as_array())
+        for (const toml::node& item : *items)
+            result.push_back(item.value_or(std::string()));
+    return result;
+}
+
+TEST(Plans, EveryMethod_HasSettingsThatAreValid)
+{
+    int plans = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(midpoint::test::sourceFolder() / "projects")) {
+        if (entry.path().extension() != ".toml")
+            continue;
+        toml::table plan = toml::parse_file(entry.path().string());
+        if (!plan.contains("method"))
+            continue;
+        ++plans;
+        const midpoint::test::TemporaryFolder runs;
+        EXPECT_THAT(runMidpoint({ "bench", "time-to-target", entry.path().string(), "--runs", runs.path().string(), "--report-only" }).err,
+            testing::HasSubstr("no run is complete"))
+            << "the plan is readable and nothing was trained";
+        for (toml::node& method : *plan["method"].as_array()) {
+            toml::table& table = *method.as_table();
+            std::vector<std::string> overrides = texts(plan["overrides"]);
+            for (const std::string& own : texts(table["overrides"]))
+                overrides.push_back(own);
+            EXPECT_NO_THROW(config::loadConfig(entry.path().parent_path() / table["config"].value_or(std::string()), overrides))
+                << entry.path() << ": " << table["name"].value_or(std::string());
+        }
+    }
+    EXPECT_GE(plans, 5);
 }
 
 } // namespace
