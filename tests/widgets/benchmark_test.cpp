@@ -141,7 +141,7 @@ TEST_F(BenchmarkTest, Never_IsLast_HoweverTheTableIsSorted)
     sortBy(table, QStringLiteral("generated"), Qt::DescendingOrder);
     EXPECT_EQ(cell(table, 0, QStringLiteral("method")), "grpo (baseline)");
     EXPECT_EQ(cell(table, 2, QStringLiteral("method")), "never");
-    EXPECT_EQ(child<RowBarTile>("plotToTarget")->rows().back().text, "never (0 of 2)");
+    EXPECT_EQ(child<RowBarTile>("plotToTarget")->rows().back().text, "never (0/2)");
 }
 
 TEST_F(BenchmarkTest, TargetAndCost_ChangeTableBarsAndCurves)

@@ -319,7 +319,7 @@ void BenchmarkPage::showBars()
         BarRow row { titleOf(i), { spent.median }, static_cast<int>(i), spent.lowest, spent.highest };
         row.text = valueText(quantity(), spent.median);
         if (std::isinf(spent.highest)) // of a target: whole runs end
-            row.text = tr("%1 (%2 of %3)").arg(row.text).arg(method(i).toTarget[*target()].reached).arg(method(i).counted);
+            row.text = tr("%1 (%2/%3)").arg(row.text).arg(method(i).toTarget[*target()].reached).arg(method(i).counted);
         rows.push_back(std::move(row));
     }
     m_bars->setPlaceholder(rows.empty() ? tr("No run is complete.") : QString());

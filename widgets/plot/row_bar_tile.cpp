@@ -17,7 +17,7 @@ namespace midpoint::gui {
 namespace {
 
 constexpr double kThickness = 0.62;  // of a bar, of the distance between two rows
-constexpr double kRoomForText = 1.3; // of the longest bar
+constexpr double kRoomForText = 1.5; // of the longest bar
 constexpr double kWhole = 1.04;      // of shares: with room for the last label
 constexpr int kTicks = 4;            // the names leave little room for labels
 constexpr int kFillAlpha = 150;
