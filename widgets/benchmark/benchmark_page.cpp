@@ -63,18 +63,7 @@ BenchmarkPage::BenchmarkPage(Workbench& workbench, QWidget* parent)
     , m_paperModel(new RowsModel(this))
     , m_background(this)
 {
-    auto* emptyPage = new QWidget(this);
-    auto* emptyLayout = new QVBoxLayout(emptyPage);
-    m_empty->setObjectName(QStringLiteral("benchmarkEmpty"));
-    m_empty->setAlignment(Qt::AlignCenter);
-    m_empty->setWordWrap(true);
-    m_empty->setText(tr("`midpoint bench time-to-target FILE` trains several methods with several seeds and compares what each spent to the same held-out "
-                        "accuracy.\nOpen the results.db that it leaves, or drop it here: it stands for itself, also when it comes from a server."));
-    emptyLayout->addStretch(1);
-    emptyLayout->addWidget(m_empty);
-    emptyLayout->addWidget(workbench.actions.makeButton(QStringLiteral("project.openSnapshot"), emptyPage, true), 0, Qt::AlignHCenter);
-    emptyLayout->addStretch(1);
-    m_stack->addWidget(emptyPage);
+    m_stack->addWidget(buildEmptyPage());
 
     auto* contents = new QWidget(this);
     auto* layout = new QVBoxLayout(contents);
@@ -89,6 +78,39 @@ BenchmarkPage::BenchmarkPage(Workbench& workbench, QWidget* parent)
     plots->setObjectName(QStringLiteral("benchmarkPlots"));
     plots->addWidget(m_bars);
     plots->addWidget(m_curves);
+    buildTabs();
+    plots->addWidget(m_tabs);
+    for (int i = 0; i < 3; ++i)
+        plots->setStretchFactor(i, i == 1 ? 5 : 4);
+    split->addWidget(plots);
+    split->setStretchFactor(0, 4);
+    split->setStretchFactor(1, 5);
+    layout->addWidget(split, 1);
+    m_stack->addWidget(contents);
+    m_split->setPercentX(true);
+    connect(m_target, &QComboBox::currentIndexChanged, this, &BenchmarkPage::showTarget);
+    connect(m_quantity, &QComboBox::currentIndexChanged, this, &BenchmarkPage::showTarget);
+    connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &BenchmarkPage::showCurves);
+}
+
+QWidget* BenchmarkPage::buildEmptyPage()
+{
+    auto* emptyPage = new QWidget(this);
+    auto* emptyLayout = new QVBoxLayout(emptyPage);
+    m_empty->setObjectName(QStringLiteral("benchmarkEmpty"));
+    m_empty->setAlignment(Qt::AlignCenter);
+    m_empty->setWordWrap(true);
+    m_empty->setText(tr("`midpoint bench time-to-target FILE` trains several methods with several seeds and compares what each spent to the same held-out "
+                        "accuracy.\nOpen the results.db that it leaves, or drop it here: it stands for itself, also when it comes from a server."));
+    emptyLayout->addStretch(1);
+    emptyLayout->addWidget(m_empty);
+    emptyLayout->addWidget(workbench().actions.makeButton(QStringLiteral("project.openSnapshot"), emptyPage, true), 0, Qt::AlignHCenter);
+    emptyLayout->addStretch(1);
+    return emptyPage;
+}
+
+void BenchmarkPage::buildTabs()
+{
     m_tabs->setObjectName(QStringLiteral("benchmarkTabs"));
     m_tabs->setDocumentMode(true);
     auto* paper = new QWidget(m_tabs);
@@ -109,18 +131,6 @@ BenchmarkPage::BenchmarkPage(Workbench& workbench, QWidget* parent)
         tr("What the paper reports on its own models") };
     for (int i = 0; i < m_tabs->count(); ++i)
         m_tabs->setTabToolTip(i, help[i]);
-    plots->addWidget(m_tabs);
-    for (int i = 0; i < 3; ++i)
-        plots->setStretchFactor(i, i == 1 ? 5 : 4);
-    split->addWidget(plots);
-    split->setStretchFactor(0, 4);
-    split->setStretchFactor(1, 5);
-    layout->addWidget(split, 1);
-    m_stack->addWidget(contents);
-    m_split->setPercentX(true);
-    connect(m_target, &QComboBox::currentIndexChanged, this, &BenchmarkPage::showTarget);
-    connect(m_quantity, &QComboBox::currentIndexChanged, this, &BenchmarkPage::showTarget);
-    connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, &BenchmarkPage::showCurves);
 }
 
 void BenchmarkPage::buildBar(QWidget* contents)

@@ -47,6 +47,8 @@ Q_SIGNALS:
 
 private:
     using Shown = std::shared_ptr<const store::TimeToTarget>;
+    QWidget* buildEmptyPage();
+    void buildTabs(); // beside the plots
     void buildBar(QWidget* contents);
     void buildTables(); // benchmark_tables.cpp
     std::vector<ColumnSpec> methodColumns() const;
