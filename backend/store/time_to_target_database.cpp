@@ -291,6 +291,7 @@ private:
     std::vector<std::pair<std::size_t, std::size_t>> m_runs; // by run: method, position
 };
 
+constexpr std::string_view kMagic("SQLite format 3", 16); // with its closing 0
 constexpr std::size_t kIdOffset = 68; // of PRAGMA application_id in an SQLite file: four bytes, the highest first
 
 // Of the first bytes of a file; nothing for what is no SQLite file.
@@ -298,7 +299,7 @@ std::optional<std::int64_t> applicationIdOf(const std::filesystem::path& file)
 {
     std::ifstream stream(file, std::ios::binary);
     std::array<char, kIdOffset + 4> head {};
-    if (!stream.read(head.data(), std::ssize(head)) || std::string_view(head.data()) != "SQLite format 3")
+    if (!stream.read(head.data(), std::ssize(head)) || std::string_view(head.data(), kMagic.size()) != kMagic)
         return std::nullopt;
     std::int64_t id = 0;
     for (std::size_t i = kIdOffset; i < head.size(); ++i)
