@@ -64,8 +64,11 @@ PromptEmbeddings readPromptEmbeddings(const fs::path& file, std::span<const Prom
     const std::int64_t rows = embeddings.shape[0];
     PromptEmbeddings result;
     result.dimension = embeddings.shape[1];
-    if (rows < 1 || result.dimension < 1 || ids.shape[0] != rows || static_cast<std::uint64_t>(rows) > fs::file_size(file))
-        throw Error(ErrorKind::Data, concat(file.string(), ": expected as many ids as embeddings, found ", ids.shape[0], " and ", rows));
+    const auto most = static_cast<std::int64_t>(fs::file_size(file) / sizeof(float)); // numbers that it can hold
+    if (rows < 1 || result.dimension < 1 || rows > most || result.dimension > most / rows || ids.shape[0] != rows)
+        throw Error(ErrorKind::Data,
+            concat(file.string(), ": expected as many ids as embeddings, and no more numbers than the file holds, found ", ids.shape[0], " ids, ", rows,
+                " embeddings of ", result.dimension, " and ", fs::file_size(file), " bytes"));
     RowFile bytes(file);
     std::vector<PromptId> known(static_cast<std::size_t>(rows));
     bytes.read(ids.begin, std::span(known));

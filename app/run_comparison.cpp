@@ -2,6 +2,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/store/run_curves.h"
 #include "backend/store/run_reader.h"
 
 #include <algorithm>
@@ -10,34 +11,12 @@
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 
 namespace midpoint::app {
 namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-
-bool isHeldOutAccuracy(const std::string& metric)
-{
-    return startsWith(metric, "val-core/") && metric.find("/acc/mean@") != std::string::npos;
-}
-
-// The first of the held-out accuracies, by name, that every run has.
-std::string sharedMetric(const std::vector<std::unique_ptr<store::RunReader>>& runs)
-{
-    std::set<std::string> shared;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-        std::set<std::string> mine;
-        for (const store::MetricName& metric : runs[i]->metricNames())
-            if (isHeldOutAccuracy(metric.name) && (i == 0 || shared.count(metric.name) > 0))
-                mine.insert(metric.name);
-        shared = std::move(mine);
-    }
-    if (shared.empty())
-        throw Error(ErrorKind::Data, "expected a held-out accuracy (val-core/<set>/acc/mean@N) that every run has, found none");
-    return *shared.begin();
-}
 
 // The value of a running total at the end of a step: that of the newest recorded step not after it.
 double totalAt(const store::Series& series, std::int64_t step)
@@ -124,7 +103,7 @@ Comparison compareRuns(const std::vector<std::filesystem::path>& paths, const st
     for (const std::filesystem::path& path : paths)
         readers.push_back(std::make_unique<store::RunReader>(path));
     Comparison comparison;
-    comparison.metric = metric.empty() ? sharedMetric(readers) : metric;
+    comparison.metric = metric.empty() ? store::sharedAccuracy(readers) : metric;
     std::vector<store::Series> accuracies;
     double reachedByAll = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < readers.size(); ++i) {

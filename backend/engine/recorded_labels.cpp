@@ -2,6 +2,7 @@
 
 #include "backend/core/error.h"
 #include "backend/core/text.h"
+#include "backend/core/unicode.h"
 #include "backend/store/run_reader.h"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ std::int64_t rowOf(const store::PromptRecord& prompt, const store::RunReader& ru
     if (const auto row = embeddings.rowOf(prompt.id))
         return *row;
     throw Error(ErrorKind::Data,
-        concat(run.path().string(), ": the prompt ", prompt.id, " ('", prompt.text.substr(0, 60), "') has no embedding in ", embeddings.name(),
+        concat(run.path().string(), ": the prompt ", prompt.id, " ('", excerpt(prompt.text, 60), "') has no embedding in ", embeddings.name(),
             "; the run and the embeddings must come from the same prompt set"));
 }
 

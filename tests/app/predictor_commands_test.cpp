@@ -187,6 +187,10 @@ TEST_F(PredictorCommands, Simulate_RecordedRun_BelievesByTheRunsEmbeddings)
     EXPECT_THAT(other.err, HasSubstr("embeddings.safetensors: expected an embedding of prompt "));
     write(m_folder / "pool.safetensors", "short");
     EXPECT_THAT(run({ "simulate", "course", "--embeddings", "pool.safetensors" }).err, HasSubstr("expected at least 8 bytes, found 5"));
+    std::string vast = R"({"embeddings":{"dtype":"F32","shape":[60,4000000000000000000],"data_offsets":[0,8]},"ids":{"dtype":"I64","shape":[60],"data_offsets":[8,488]}})";
+    vast.insert(0, std::string { static_cast<char>(vast.size()), 0, 0, 0, 0, 0, 0, 0 });
+    write(m_folder / "vast.safetensors", vast + std::string(488, '\0'));
+    EXPECT_THAT(run({ "simulate", "course", "--embeddings", "vast.safetensors" }).err, HasSubstr("no more numbers than the file holds, found 60 ids"));
     EXPECT_THAT(run({ "simulate", "course", "--embeddings", base() + "/model.safetensors" }).err, HasSubstr("not an embedding file"));
 }
 

@@ -186,7 +186,7 @@ TEST_F(BenchmarkTest, ChosenRows_AreTheCurves)
     EXPECT_TRUE(QApplication::clipboard()->text().contains(QStringLiteral("quick\t2e-04\t2 of 2"))) << QApplication::clipboard()->text().toStdString();
     table->clearSelection();
     table->selectRow(3);
-    EXPECT_EQ(child<CurveTile>("plotHeldOut")->placeholder(), "None of these methods has a complete run.");
+    EXPECT_EQ(child<CurveTile>("plotHeldOut")->emptyText(), "None of these methods has a complete run.");
 }
 
 TEST_F(BenchmarkTest, SplitSeedsRatesAndThePaper_AreShown)

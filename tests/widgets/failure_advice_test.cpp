@@ -16,7 +16,7 @@ enum class Checkpoints { None, Usable, Damaged };
 RunHeader failed(const std::string& reason, Checkpoints checkpoints, std::int64_t signal = 0)
 {
     RunHeader header;
-    header.path = "/work/runs/a";
+    header.path = "/runs/a";
     header.state = { launch::RunStateKind::Failed, "rank 0, exit code 1: " + reason };
     header.exit.emplace();
     header.exit->outcome = launch::Outcome::Failed;
@@ -45,7 +45,7 @@ TEST_P(FailureOf, Advice_FollowsFromCauseAndCheckpoints)
 {
     const Failure& failure = GetParam();
     const auto advice = [&](Checkpoints checkpoints) { return adviceOn(failed(failure.reason, checkpoints, failure.signal)); };
-    const std::string usable = failure.needsSetting ? "midpoint train /work/runs/a/resolved.toml KEY=VALUE --run-dir /work/runs/a" : "resume from the newest checkpoint";
+    const std::string usable = failure.needsSetting ? "midpoint train /runs/a/resolved.toml KEY=VALUE --run-dir /runs/a" : "resume from the newest checkpoint";
     EXPECT_THAT(advice(Checkpoints::Usable), AllOf(HasSubstr(failure.cause), HasSubstr(usable)));
     EXPECT_THAT(advice(Checkpoints::None), AllOf(HasSubstr(failure.cause), Not(HasSubstr("resume")), Not(HasSubstr("go on")), HasSubstr(failure.needsSetting ? "start a new run" : "start it again")));
     EXPECT_THAT(advice(Checkpoints::Damaged), AllOf(HasSubstr(failure.cause), Not(HasSubstr("resume")), HasSubstr("start a new run")));

@@ -186,7 +186,7 @@ TEST_F(PagesTest, Difficulty_WithoutPredictions_ShowsWhatWasMeasured)
     EXPECT_EQ(values->values()[5].value, "80") << "8 groups in each of the last 10 steps";
     auto* histogram = child<BarTile>("plotPool");
     EXPECT_TRUE(histogram->isVisible());
-    EXPECT_EQ(histogram->placeholder(), "");
+    EXPECT_EQ(histogram->emptyText(), "");
     EXPECT_EQ(histogram->title(), "Measured difficulty");
     for (const char* name : { "plotScatter", "plotCalibration", "plotPearson" })
         EXPECT_FALSE(child<PlotTile>(name)->isVisible()) << name << " compares with predictions";
@@ -246,7 +246,7 @@ TEST_F(PagesTest, Buffer_WithoutReplay_SaysOnceWhatWouldSwitchItOn)
     EXPECT_FALSE(child<ValueStrip>("bufferValues")->isVisible());
     openAlpha();
     window->showScreen(QStringLiteral("buffer"));
-    ASSERT_TRUE(waitFor([&] { return child<CurveTile>("plotAge")->isVisible() && child<CurveTile>("plotAge")->placeholder().isEmpty(); }));
+    ASSERT_TRUE(waitFor([&] { return child<CurveTile>("plotAge")->isVisible() && child<CurveTile>("plotAge")->emptyText().isEmpty(); }));
     EXPECT_FALSE(sentence->isVisible());
 }
 

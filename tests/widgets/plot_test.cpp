@@ -111,12 +111,12 @@ TEST_F(PlotTest, Legend_LeavesOutRemarksAndThenValues_BeforeItTakesAThirdRow)
     EXPECT_TRUE(row.toolTip().contains(QStringLiteral("curve 4  0.123 (raw 0.456)"))) << "all of it is there";
 }
 
-TEST_F(PlotTest, Placeholder_ReplacesThePlotUntilThereIsData)
+TEST_F(PlotTest, EmptyText_ReplacesThePlotUntilThereIsData)
 {
-    tile.setPlaceholder(QStringLiteral("nothing yet"));
-    EXPECT_EQ(tile.placeholder(), "nothing yet");
-    tile.setPlaceholder({});
-    EXPECT_TRUE(tile.placeholder().isEmpty());
+    tile.setEmptyText(QStringLiteral("nothing yet"));
+    EXPECT_EQ(tile.emptyText(), "nothing yet");
+    tile.setEmptyText({});
+    EXPECT_TRUE(tile.emptyText().isEmpty());
 }
 
 TEST_F(PlotTest, Replots_AreCoalesced)

@@ -96,7 +96,7 @@ TEST_F(WindowTest, OpenedRun_FillsHeaderAndLiveScreen)
     ASSERT_TRUE(waitFor([this] { return child<QLabel>("runDetails")->text().contains(QStringLiteral("step 60 of 60")); }));
     EXPECT_EQ(child<QLabel>("runName")->text(), "first");
     EXPECT_TRUE(child<QWidget>("plotReward")->isVisible());
-    EXPECT_TRUE(child<QLabel>("plotRewardPlaceholder")->text().isEmpty());
+    EXPECT_TRUE(child<QLabel>("plotRewardEmptyText")->text().isEmpty());
 }
 
 TEST_F(WindowTest, LiveRun_ButtonsSayRequestedUntilTheEngineAnswers)

@@ -332,7 +332,7 @@ void BenchmarkPage::showBars()
             row.text = tr("%1 (%2/%3)").arg(row.text).arg(method(i).toTarget[*target()].reached).arg(method(i).counted);
         rows.push_back(std::move(row));
     }
-    m_bars->setPlaceholder(rows.empty() ? tr("No run is complete.") : QString());
+    m_bars->setEmptyText(rows.empty() ? tr("No run is complete.") : QString());
     m_bars->setTitle(capitalised(target() ? tr("%1 to %2").arg(shortTitle(quantity()), targetTitle(*m_result, *target())) : tr("%1 of whole runs").arg(shortTitle(quantity()))));
     m_bars->setXTitle(axisTitle(quantity()), false);
     m_bars->setNote(tr("median; whisker: lowest to highest seed"));
@@ -382,7 +382,7 @@ void BenchmarkPage::showCurves()
             spec.band = CurveBand { {}, low, high };
         curves.push_back(std::move(spec));
     }
-    m_curves->setPlaceholder(curves.empty() ? tr("None of these methods has a complete run.") : QString());
+    m_curves->setEmptyText(curves.empty() ? tr("None of these methods has a complete run.") : QString());
     m_curves->setNote(tr("median, band: all seeds; %1 of %2 methods: choose rows for others").arg(curves.size()).arg(m_result->methods.size()));
     m_curves->setXTitle(axisTitle(quantity()), quantity() == store::Quantity::Steps);
     m_curves->setReference(target() ? std::optional(m_result->targets[*target()].accuracy) : std::nullopt, tr("target"));
@@ -399,7 +399,7 @@ void BenchmarkPage::showSplit()
         if (!std::isnan(split.generation.median))
             rows.push_back({ qs(each.name), { split.generation.median, split.update.median, split.choice.median, split.rest.median }, 0, std::nan(""), std::nan("") });
     }
-    m_split->setPlaceholder(rows.empty() ? tr("No run has recorded its times.") : QString());
+    m_split->setEmptyText(rows.empty() ? tr("No run has recorded its times.") : QString());
     m_split->setNote(tr("medians over seeds"));
     m_split->setRows(std::move(rows), { tr("generation"), tr("update"), tr("choice of prompts"), tr("rest") });
     m_split->setExportDescription(describe());

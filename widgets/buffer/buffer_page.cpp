@@ -224,7 +224,7 @@ void BufferPage::show(std::shared_ptr<const BufferView> view)
     }
     m_fill->setCurves(std::move(curves));
     for (PlotTile* tile : { m_fill, m_age })
-        tile->setPlaceholder(hasReplay ? QString() : nothing);
+        tile->setEmptyText(hasReplay ? QString() : nothing);
     showShares();
     showMapAndRatios();
     m_model->setRows(m_view ? m_view->entries.size() : 0);
@@ -281,7 +281,7 @@ void BufferPage::showShares()
     std::vector<CurveSpec> shares = sharesOverSteps(compositions, isByReward ? "reward" : "difficulty");
     m_shares->setTitle(isByReward ? tr("Reward of entries") : tr("Difficulty of entries"));
     const bool isMissing = !compositions.empty() && shares.empty();
-    m_shares->setPlaceholder(!isMissing ? m_age->placeholder() : isByReward ? tr("No step has recorded the rewards of the entries.") : tr("No step has recorded the difficulty of the entries."));
+    m_shares->setEmptyText(!isMissing ? m_age->emptyText() : isByReward ? tr("No step has recorded the rewards of the entries.") : tr("No step has recorded the difficulty of the entries."));
     m_shares->setCurves(std::move(shares));
 }
 
@@ -290,7 +290,7 @@ void BufferPage::showMapAndRatios()
     const store::Histogram* recorded = m_view && m_view->present ? histogramOf(*m_view->present, "age_reward") : nullptr;
     const bool hasEntries = m_view && !m_view->entries.empty();
     const QString nothing = !run().isOpen() ? tr("Open a run to see its replay buffer.") : !m_view ? tr("Reading…") : tr("Nothing stored up to this step.");
-    m_map->setPlaceholder(recorded != nullptr || hasEntries ? QString() : nothing);
+    m_map->setEmptyText(recorded != nullptr || hasEntries ? QString() : nothing);
     m_map->setNote({});
     if (recorded != nullptr) {
         CountMap counts { recorded->edges, recorded->secondEdges, recorded->counts };
@@ -317,7 +317,7 @@ void BufferPage::showMapAndRatios()
         add(m_view->freshRatios, tr("fresh"), 0, true);
         add(m_view->replayedRatios, tr("replayed"), 1, false);
     }
-    m_ratios->setPlaceholder(sets.empty() ? (m_view ? tr("No stored rollout up to this step was trained on by a policy other than the one that wrote it: every ratio is 1.") : nothing) : QString());
+    m_ratios->setEmptyText(sets.empty() ? (m_view ? tr("No stored rollout up to this step was trained on by a policy other than the one that wrote it: every ratio is 1.") : nothing) : QString());
     const bool hasFresh = m_view && total(m_view->freshRatios) > 0.0;
     m_ratios->setNote(sets.empty() ? QString()
             : hasFresh             ? tr("stored rollouts of step %1").arg(m_view->ratioStep)

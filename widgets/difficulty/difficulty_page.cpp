@@ -119,13 +119,13 @@ DifficultyPage::DifficultyPage(Workbench& workbench, QWidget* parent)
     m_calibration->setFixedY(Range { -0.02, 1.02 });
     m_histogram->setFixedX(Range { 0.0, 1.0 });
     m_history->setFixedY(Range { -0.02, 1.02 });
-    m_history->setPlaceholder(tr("Choose a prompt in the table to see its history."));
+    m_history->setEmptyText(tr("Choose a prompt in the table to see its history."));
     connect(&run(), &RunModel::opened, this, [this] {
         m_view = nullptr;
         m_selected = -1;
         m_model->setRows(0); // the prompts of the run before are gone, before anything filters them
         setRegion({});
-        m_history->setPlaceholder(tr("Choose a prompt in the table to see its history."));
+        m_history->setEmptyText(tr("Choose a prompt in the table to see its history."));
         showPlots();
         showValues();
     });
@@ -310,9 +310,9 @@ void DifficultyPage::showPlots()
     const bool hasPairs = m_view && !m_view->pairs.empty();
     const bool hasMeasured = m_view && !m_view->measured.empty();
     arrange();
-    m_scatter->setPlaceholder(hasPairs ? QString() : nothing);
-    m_calibration->setPlaceholder(hasPairs ? QString() : nothing);
-    m_histogram->setPlaceholder(hasMeasured || (m_view && m_view->roundStep >= 0) ? QString()
+    m_scatter->setEmptyText(hasPairs ? QString() : nothing);
+    m_calibration->setEmptyText(hasPairs ? QString() : nothing);
+    m_histogram->setEmptyText(hasMeasured || (m_view && m_view->roundStep >= 0) ? QString()
             : m_view ? tr("No measured groups in this window. Choose a larger window or another step.")
                      : nothing);
     refreshPearson();
@@ -353,7 +353,7 @@ void DifficultyPage::refreshPearson()
     add("dots/pred_mae", tr("mean abs. error"), 1);
     add("dots/pred_ece", tr("calibration error"), 3);
     m_pearson->setXTitle(axisTitle(run().xQuantity()), run().xQuantity() != XQuantity::Time);
-    m_pearson->setPlaceholder(!curves.empty() ? QString() : run().isOpen() ? tr("This run records no prediction quality.") : tr("Open a run to see its difficulty."));
+    m_pearson->setEmptyText(!curves.empty() ? QString() : run().isOpen() ? tr("This run records no prediction quality.") : tr("Open a run to see its difficulty."));
     Range range { 0.0, 1.0 };
     for (const CurveSpec& spec : curves) // a prediction that is worse than none shows as such
         range.include(spec.curve->raw().valueRange(0, spec.curve->raw().size()));
@@ -449,7 +449,7 @@ void DifficultyPage::readHistory(std::int64_t promptIndex)
 {
     m_selected = promptIndex;
     m_scatter->ring(promptIndex);
-    m_history->setPlaceholder(tr("Reading the history of prompt %1…").arg(promptIndex));
+    m_history->setEmptyText(tr("Reading the history of prompt %1…").arg(promptIndex));
     run().askPromptHistory(promptIndex);
 }
 
@@ -475,7 +475,7 @@ void DifficultyPage::showHistory(const PromptHistory& history)
         points.push_back({ point.step, point.measured, point.interval.low, point.interval.high, static_cast<double>(point.attempts) });
     const std::size_t perPoint = points.empty() ? 1 : (history.observations.size() + points.size() - 1) / points.size();
     m_history->setTitle(tr("History of prompt %1").arg(history.promptIndex));
-    m_history->setPlaceholder(line.empty() && points.empty() ? tr("Prompt %1 was never predicted or measured.").arg(history.promptIndex) : QString());
+    m_history->setEmptyText(line.empty() && points.empty() ? tr("Prompt %1 was never predicted or measured.").arg(history.promptIndex) : QString());
     const double last = std::max(1.0, static_cast<double>(run().header().step));
     m_history->setFixedX(Range { 0.0, last * 1.02 });
     m_history->setCurveThroughIntervals(std::move(line), tr("predicted"));

@@ -302,7 +302,7 @@ void LivePage::refreshCurves()
             plot.tile->dataChanged();
         else
             plot.tile->setCurves(curves);
-        plot.tile->setPlaceholder(!curves.empty()     ? QString()
+        plot.tile->setEmptyText(!curves.empty()     ? QString()
                 : launch::isActive(run().header().state.kind) ? tr("No values yet. This plot fills as soon as the run records them.")
                 : run().isOpen()                              ? tr("This run has recorded no values for this plot.")
                                                               : tr("Open a run to see its curves."));

@@ -37,7 +37,7 @@ PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title
     , m_menuButton(new QToolButton(this))
     , m_menu(new QMenu(this))
     , m_stack(new QStackedLayout)
-    , m_placeholder(new QLabel(this))
+    , m_emptyText(new QLabel(this))
     , m_plot(new QCustomPlot(this))
     , m_replotTimer(new QTimer(this))
 {
@@ -54,10 +54,10 @@ PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title
     m_menuButton->setToolTip(tr("Axes and export of this plot"));
     m_menuButton->setAccessibleName(tr("Menu of the plot %1").arg(title));
     m_menuButton->setStyleSheet(QStringLiteral("QToolButton::menu-indicator{image:none}"));
-    m_placeholder->setAlignment(Qt::AlignCenter);
-    m_placeholder->setWordWrap(true);
-    m_placeholder->setObjectName(name + QStringLiteral("Placeholder"));
-    m_placeholder->setMargin(8);
+    m_emptyText->setAlignment(Qt::AlignCenter);
+    m_emptyText->setWordWrap(true);
+    m_emptyText->setObjectName(name + QStringLiteral("EmptyText"));
+    m_emptyText->setMargin(8);
 
     auto* header = new QHBoxLayout;
     header->addWidget(m_title, 1);
@@ -69,7 +69,7 @@ PlotTile::PlotTile(const Theme& theme, const QString& name, const QString& title
     layout->addWidget(m_legend);
     layout->addLayout(m_stack, 1);
     m_stack->addWidget(m_plot);
-    m_stack->addWidget(m_placeholder);
+    m_stack->addWidget(m_emptyText);
 
     m_plot->setObjectName(name + QStringLiteral("Canvas"));
     m_plot->setMinimumSize(40, 40); // it cannot draw into a buffer without area
@@ -142,9 +142,9 @@ void PlotTile::setNote(const QString& note)
     scheduleReplot();
 }
 
-void PlotTile::setPlaceholder(const QString& text)
+void PlotTile::setEmptyText(const QString& text)
 {
-    m_placeholder->setText(text);
+    m_emptyText->setText(text);
     if (m_stack->currentIndex() == (text.isEmpty() ? 0 : 1))
         return;
     m_stack->setCurrentIndex(text.isEmpty() ? 0 : 1);
@@ -152,7 +152,7 @@ void PlotTile::setPlaceholder(const QString& text)
     scheduleReplot();
 }
 
-QString PlotTile::placeholder() const { return m_stack->currentIndex() == 1 ? m_placeholder->text() : QString(); }
+QString PlotTile::emptyText() const { return m_stack->currentIndex() == 1 ? m_emptyText->text() : QString(); }
 
 void PlotTile::setMarkers(std::vector<PlotMarker> markers)
 {
@@ -232,11 +232,11 @@ void PlotTile::applyTheme()
         styleAxis(axis, m_theme);
     m_crosshair->setPen(QPen(m_theme.color(ColorRole::Secondary), 1, Qt::DashLine));
     m_anchor->setPen(QPen(m_theme.color(ColorRole::Accent), 1));
-    QPalette palette = m_placeholder->palette();
+    QPalette palette = m_emptyText->palette();
     palette.setColor(QPalette::WindowText, m_theme.color(ColorRole::Secondary));
     palette.setColor(QPalette::Window, m_theme.color(ColorRole::Plot));
-    m_placeholder->setPalette(palette);
-    m_placeholder->setAutoFillBackground(true);
+    m_emptyText->setPalette(palette);
+    m_emptyText->setAutoFillBackground(true);
     drawMarkers();
     m_isDirty = true;
 }
@@ -279,7 +279,7 @@ bool PlotTile::drawInTurn()
 
 bool PlotTile::replotNow()
 {
-    if (!m_isDirty || !m_plot->isVisible() || m_plot->size().isEmpty()) // behind a placeholder, or on a screen out of sight
+    if (!m_isDirty || !m_plot->isVisible() || m_plot->size().isEmpty()) // behind its empty text, or on a screen out of sight
         return false;
     if (!m_isZoomed) {
         const Range x = fullX();

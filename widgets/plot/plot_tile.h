@@ -55,8 +55,8 @@ public:
     void setXTitle(const QString& title, bool isWhole); // isWhole: of steps or other counts, which have no halves
     void setPercentY(bool on); // the y axis is over shares, and labelled in percent
     void setNote(const QString& note); // small text behind the legend, such as which step is shown
-    void setPlaceholder(const QString& text); // shown instead of the plot while there is nothing to draw
-    QString placeholder() const;
+    void setEmptyText(const QString& text); // shown instead of the plot while there is nothing to draw
+    QString emptyText() const;
     void setMarkers(std::vector<PlotMarker> markers);
     void setGroup(PlotGroup* group);
     void setExportDescription(const QString& text) { m_exportDescription = text; } // run name, step range, smoothing
@@ -141,7 +141,7 @@ private:
     QAction* m_logXAction = nullptr;
     QAction* m_logYAction = nullptr;
     QStackedLayout* m_stack;
-    QLabel* m_placeholder;
+    QLabel* m_emptyText;
     QCustomPlot* m_plot;
     QString m_note;
     QCPItemStraightLine* m_crosshair;

@@ -198,7 +198,7 @@ void RunsPage::showOverlay()
         metric = qs(m_overlay->metric);
         curves = m_joinsSeeds->isChecked() ? seedCurves(quantity) : runCurves(quantity);
     }
-    m_overlayTile->setPlaceholder(!curves.empty() ? QString()
+    m_overlayTile->setEmptyText(!curves.empty() ? QString()
             : workbench().project.compared().empty() ? tr("Choose runs with Space, or click the ring in front of their names, to lay their curves over each other.")
                                                      : tr("The compared runs have not recorded this metric over this quantity."));
     const std::string name = metric.toStdString();

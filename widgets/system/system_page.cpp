@@ -204,7 +204,7 @@ void SystemPage::refreshCurves()
             ++color;
         }
         tile->setXTitle(axisTitle(run().xQuantity()), run().xQuantity() != XQuantity::Time);
-        tile->setPlaceholder(curves.empty() ? nothing : QString());
+        tile->setEmptyText(curves.empty() ? nothing : QString());
         tile->setCurves(std::move(curves));
     };
     fill(m_memory, { { "system/rss_gb", tr("resident, rank 0") }, { "system/gpu_mem_gb", tr("device") }, { "perf/max_memory_allocated_gb", tr("largest on the device") } });
